@@ -1,0 +1,12 @@
+"""Joins consent to the house: hands it what it needs from outside (consent/ports.py)."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    """The parts are apps of their own; this one only wires them."""
+
+    name = "portal"
+    label = "portal"

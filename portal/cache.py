@@ -1,0 +1,37 @@
+"""Django's cache on Redis, which a stopped Redis must not turn into an error page."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import redis
+from django.core.cache.backends.redis import RedisCache
+
+log = logging.getLogger(__name__)
+
+
+class PatientRedisCache(RedisCache):
+    """Answer as an empty cache while Redis is away; sessions and requests live in PostgreSQL.
+
+    allauth's rate limits are lost for that time; passwords stay slow to check, and `docs/threat-model.md` says so.
+    """
+
+    def _try(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], missing: Any) -> Any:
+        try:
+            return getattr(super(), name)(*args, **kwargs)
+        except redis.exceptions.ConnectionError as error:
+            log.warning("cache away: %s", type(error).__name__)
+            return missing
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        return self._try("get", (key, default, version), {}, default)
+
+    def set(self, *args: Any, **kwargs: Any) -> Any:
+        return self._try("set", args, kwargs, None)
+
+    def add(self, *args: Any, **kwargs: Any) -> Any:
+        return self._try("add", args, kwargs, True)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        return self._try("delete", args, kwargs, False)

@@ -1,0 +1,29 @@
+"""The Celery app and what beat repeats; every task here may run twice at once without harm."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "sign the ledger": {
+        "task": "portal.audit.tasks.sign_checkpoint",
+        "schedule": settings.CHECKPOINT_SECONDS,
+    },
+    "fold the volumes": {"task": "portal.events.tasks.fold_volumes", "schedule": settings.FOLD_SECONDS},
+    "seal finished days": {"task": "portal.events.tasks.seal_days", "schedule": 3600},
+    "forget old receipts": {"task": "portal.events.tasks.forget_receipts", "schedule": 24 * 3600},
+    "go on with requests": {"task": "portal.rights.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
+    "renew the key-encryption key": {
+        "task": "portal.rights.tasks.renew_kek",
+        "schedule": max(1, min(5, settings.KEK_RENEWAL_SECONDS)),
+    },
+    "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
+}

@@ -1,0 +1,45 @@
+"""What the environment says: typed readers, and the service URLs a running stack left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def flag(name: str, default: bool) -> bool:
+    return text(name, "1" if default else "0").lower() in {"1", "true", "yes", "on"}
+
+
+def number(name: str, default: int) -> int:
+    return int(text(name, str(default)))
+
+
+def stack(var: Path) -> dict[str, Any]:
+    """Return what `make run` wrote of its services, so that commands work in a second terminal."""
+    try:
+        return json.loads((var / "stack.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, PermissionError):
+        return {}
+
+
+def database(url: str, *, pooled: bool) -> dict[str, Any]:
+    """Turn a libpq URL into Django's dictionary; what Django has no key for goes to OPTIONS."""
+    parts = conninfo_to_dict(url) if url else {}
+    keys = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    named = {django: str(parts.pop(libpq, "")) for libpq, django in keys.items()}
+    pool = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if pooled else {}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **named,
+        "OPTIONS": {**parts, **pool},
+        "CONN_MAX_AGE": 0 if pooled else 60,
+        "CONN_HEALTH_CHECKS": True,
+    }

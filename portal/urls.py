@@ -1,0 +1,21 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from ninja import NinjaAPI
+
+from portal import views
+from portal.http import install_problems
+
+api = NinjaAPI(
+    title="Daylight", version="1", urls_namespace="api", docs_url="/docs", openapi_url="/openapi.json"
+)
+install_problems(api)
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("api/v1/", api.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("allauth.idp.urls")),
+]

@@ -1,0 +1,55 @@
+"""What every test starts from: cheap passwords, a vault and a journal of its own, append-only tables that can be emptied."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _empty_append_only_tables()
+
+
+def _empty_append_only_tables() -> None:
+    """Let the test runner's TRUNCATE pass the triggers: tests only, and only as the owner of a throw-away server."""
+    flush = DatabaseOperations.sql_flush
+
+    def sql_flush(self, style, tables, **options):
+        statements = flush(self, style, tables, **options)
+        return ["SET LOCAL session_replication_role = 'replica'", *statements] if statements else statements
+
+    DatabaseOperations.sql_flush = sql_flush
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path):
+    """Keys, journal, checkpoints, keyring and vault of this test alone."""
+    keys = tmp_path / "keys"
+    settings.VAR = tmp_path
+    settings.KEY_DIR = keys
+    settings.KEK_FILES = (keys / "kek" / "kek.json", keys / "kek-copy" / "kek.json")
+    settings.SERVER_KEY_FILE = keys / "server.key"
+    settings.LEDGER_KEY_FILE = keys / "ledger.key"
+    settings.SECRET_KEY_FILE = keys / "django.key"
+    settings.JOURNAL_DIR = tmp_path / "journal"
+    settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
+    settings.KEYRING_DIR = tmp_path / "keyring"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "vault": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "vault")},
+        },
+        # Hashed names exist only after collectstatic; the browser tests' server looks files up by their plain names.
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.STAFF_SECOND_FACTOR = False
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    call_command("make_keys", verbosity=0)
+    call_command("ledger_key", verbosity=0)
+    cache.clear()
+    return tmp_path
