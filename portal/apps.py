@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from portal import grants
 
 
 class PortalConfig(AppConfig):
@@ -10,3 +13,6 @@ class PortalConfig(AppConfig):
 
     name = "portal"
     label = "portal"
+
+    def ready(self) -> None:
+        post_migrate.connect(grants.grant, sender=self)

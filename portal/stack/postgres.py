@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 import psycopg
 
+from portal.stack.processes import dies_with_parent
+
 OWNER = "daylight"
 START_TRIES = 5
 # For throw-away servers only: they may lose everything in a crash.
@@ -140,7 +142,13 @@ class Postgres:
             sink = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
             # A session of its own, so that Ctrl-C reaches it only after web and worker have ended.
             self.process = subprocess.Popen(
-                command, stdout=sink, stderr=sink, start_new_session=True, cwd=self.home, **user_args()
+                command,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+                cwd=self.home,
+                preexec_fn=dies_with_parent(signal.SIGINT),
+                **user_args(),
             )
 
     def _wait(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import redis
 
 from portal.stack.postgres import wheel
+from portal.stack.processes import dies_with_parent
 
 
 def binary() -> Path:
@@ -55,7 +57,13 @@ class Valkey:
                    "--daemonize", "no", *options]  # fmt: skip
         with contextlib.ExitStack() as stack:
             sink = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
-            self.process = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+            self.process = subprocess.Popen(
+                command,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(signal.SIGTERM),
+            )
         self._wait()
 
     def _wait(self) -> None:
