@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 from portal import grants
@@ -15,4 +15,5 @@ class PortalConfig(AppConfig):
     label = "portal"
 
     def ready(self) -> None:
-        post_migrate.connect(grants.grant, sender=self)
+        # Sent for each app that has models; one of them is enough.
+        post_migrate.connect(grants.grant, sender=apps.get_app_config("rights"))
