@@ -30,9 +30,7 @@ def app_url(owner_url: str, var: Path) -> str:
     with psycopg.connect(owner_url, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
         if not known:
-            command = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
-                sql.Identifier(ROLE), sql.Literal(password)
-            )
+            command = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(password))
             connection.execute(command)
     url = _with_user(owner_url, password)
     try:

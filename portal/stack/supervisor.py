@@ -84,9 +84,7 @@ class Supervisor:
         self.honcho = self._spawn([sys.executable, "-m", "honcho", "-f", str(PROJECT / "Procfile"), "start"])
         self._wait_until_healthy()
         self._load_demo()
-        say(
-            f"Daylight is ready at {self.config.origin} (after {time.monotonic() - began:.1f} s). Ctrl-C stops it."
-        )
+        say(f"Daylight is ready at {self.config.origin} (after {time.monotonic() - began:.1f} s). Ctrl-C stops it.")
 
     def _start_databases(self, logs: Path) -> None:
         names = {"DATABASE_URL": "daylight", "KEYS_DATABASE_URL": "daylight_keys"}
@@ -182,9 +180,7 @@ class Supervisor:
         if not self.config.demo:
             return
         command = [sys.executable, "manage.py", "demo", "--json"]
-        done = subprocess.run(
-            command, cwd=PROJECT, env=self._environment(), check=False, stdout=subprocess.PIPE
-        )
+        done = subprocess.run(command, cwd=PROJECT, env=self._environment(), check=False, stdout=subprocess.PIPE)
         if done.returncode:
             message = "The demo company could not be loaded; what it said stands above."
             raise CannotStart(message)
