@@ -1,4 +1,4 @@
-"""A small browser for the demo and the smoke test: cookies, forms found in the page, bearer tokens."""
+"""A person at a browser without JavaScript, for the smoke run and the drills: cookies, forms, redirects."""
 
 from __future__ import annotations
 
