@@ -115,8 +115,8 @@ class Postgres:
         self.data.mkdir(mode=0o700)
         for path in (self.data, handed):
             _hand_over(path)
-        command = [self.bin("initdb"), "-D", str(self.data), "-U", OWNER, "--auth-local=scram-sha-256",
-                   "--auth-host=scram-sha-256", f"--pwfile={handed}", "--encoding=UTF8", "--locale=C.UTF-8"]  # fmt: skip
+        command = [self.bin("initdb"), "-D", str(self.data), "-U", OWNER, "--encoding=UTF8", "--locale=C.UTF-8",
+                   "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", f"--pwfile={handed}"]  # fmt: skip
         subprocess.run(
             command if durable else [*command, "-N"],
             check=True, stdout=subprocess.DEVNULL, cwd=self.home, **user_args(),
@@ -154,13 +154,19 @@ class Postgres:
     def _wait(self) -> bool:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.process and self.process.poll() is None:
-            with contextlib.suppress(psycopg.OperationalError):
-                with psycopg.connect(self.url("postgres"), connect_timeout=2) as connection:
-                    row = connection.execute("SHOW data_directory").fetchone()
-                    if row and Path(row[0]) == self.data:
-                        return True
+            if self._answers():
+                return True
             time.sleep(0.05)
         return False
+
+    def _answers(self) -> bool:
+        """Another server may hold the port: ask whose data it serves."""
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=2) as connection:
+                row = connection.execute("SHOW data_directory").fetchone()
+        except psycopg.OperationalError:
+            return False
+        return bool(row) and Path(row[0]) == self.data
 
     def _clear_stale_pid(self) -> None:
         """Remove a pid file whose process is gone, a zombie, or something else that got its number."""
@@ -176,9 +182,9 @@ class Postgres:
             lock.unlink(missing_ok=True)
 
     def create_database(self, name: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-                connection.execute(f'CREATE DATABASE "{name}"')
+        duplicate = contextlib.suppress(psycopg.errors.DuplicateDatabase)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection, duplicate:
+            connection.execute(f'CREATE DATABASE "{name}"')
 
     def stop(self) -> None:
         """SIGINT is the fast shutdown; SIGTERM would wait for every client."""
