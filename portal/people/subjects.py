@@ -1,0 +1,60 @@
+"""Finding a person by what others call them, and who stands in whose line."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+from django.http import Http404
+
+from portal.audit import trail
+from portal.people.models import Employee
+from portal.people.tokens import Token
+
+ABOVE = """
+WITH RECURSIVE line(id) AS (
+    SELECT manager_id FROM people_employee WHERE id = %s
+    UNION
+    SELECT e.manager_id FROM people_employee e JOIN line ON e.id = line.id
+)
+SELECT id FROM line WHERE id IS NOT NULL
+"""
+
+
+def find(id_or_number: UUID | str) -> Employee | None:
+    """Return the person of this subject_id or employee number, employed or not."""
+    if isinstance(id_or_number, UUID):
+        return Employee.objects.filter(pk=id_or_number).first()
+    if "\x00" in id_or_number:
+        return None
+    try:
+        by_id = Employee.objects.filter(pk=UUID(id_or_number)).first()
+    except ValueError:
+        by_id = None
+    return by_id or Employee.objects.filter(employee_number=id_or_number).first()
+
+
+def subject_or_404(token: Token, id_or_number: UUID | str) -> Employee:
+    """Return the person whom the token may name: anybody for a program of the company, only themselves for a person.
+
+    Asking for another person answers as if there were none, and is shown to that person.
+    """
+    employee = find(id_or_number)
+    if employee is None:
+        raise Http404
+    if token.user_id and token.user_id != employee.pk:
+        trail.refused(actor=token.actor, subject_id=employee.pk, path=token.path)
+        raise Http404
+    return employee
+
+
+def above(employee_id: UUID) -> set[UUID]:
+    """Everybody in the line of managers over this person."""
+    with connection.cursor() as cursor:
+        cursor.execute(ABOVE, [employee_id])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def in_line(one: UUID, other: UUID) -> bool:
+    """Whether they are the same person, or one manages the other however far: then neither handles the case."""
+    return one == other or other in above(one) or one in above(other)

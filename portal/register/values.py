@@ -1,0 +1,22 @@
+"""Words of the register: no ORM."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    """What a source is; earlier recordings come in only through an import."""
+
+    AGENT = "agent", _("Program on the computer")
+    BROWSER = "browser", _("Browser extension")
+    IMPORT = "import", _("Import of recordings")
+
+
+class State(models.TextChoices):
+    """A draft collects nothing; what is retired stays in the register."""
+
+    DRAFT = "draft", _("Draft")
+    LIVE = "live", _("Live")
+    RETIRED = "retired", _("Retired")
