@@ -1,0 +1,207 @@
+"""What was kept, what was dropped and where nothing was taken, day by day: as a figure, a table and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from html import escape
+from typing import Any, Protocol
+
+import plotly.graph_objects as go
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from portal.events import words
+
+# The stylesheet's colour tokens: c0 is what was dropped, then one for each category; portal.js fills the colours in.
+DROPPED_TOKEN = "c0"  # noqa: S105 (a colour's name)
+TOKENS = {key: f"c{place}" for place, key in enumerate(words.CATEGORIES, start=1)}
+# A day without collection gets a hatched block this high against the tallest day, so that it is seen as a gap.
+GAP_HEIGHT = 0.12
+# With more days than this the words on the blocks would lie over each other; hovering and the table still say them.
+MOST_LABELS = 14
+
+
+class DayCounts(Protocol):
+    """What a day's totals look like, wherever they come from."""
+
+    day: date
+    events: Mapping[str, int]
+    withheld: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A day on which nothing arrived."""
+
+    day: date
+    events: Mapping[str, int] = field(default_factory=dict)
+    withheld: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    bytes: int = 0
+
+
+Days = Sequence[Any]
+Gaps = Mapping[date, str]
+NO_GAPS: Gaps = {}
+
+
+def kept(day: DayCounts) -> int:
+    return sum(day.events.values())
+
+
+def dropped(day: DayCounts) -> int:
+    return sum(sum(reasons.values()) for reasons in day.withheld.values())
+
+
+def filled(days: Iterable[Any], first: date, last: date) -> list[Any]:
+    """Return every day from first to last, the quiet ones too: a gap that is left out cannot be seen."""
+    known = {each.day: each for each in days}
+    wanted = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [known.get(day) or Quiet(day) for day in wanted]
+
+
+def categories(days: Days) -> list[str]:
+    """Return the categories that occur, in the order of their colours."""
+    seen = {key for day in days for key in day.events}
+    return [key for key in TOKENS if key in seen]
+
+
+def gap_name(gap: str) -> str:
+    names = {"paused": _("paused"), "off": _("off"), "hours": _("off")}
+    return names.get(gap, "")
+
+
+def gap_reason(gap: str) -> str:
+    reasons = {
+        "paused": _("you had paused"),
+        "off": _("nothing was permitted"),
+        "hours": _("outside your working hours"),
+    }
+    return reasons.get(gap, "")
+
+
+def _long(day: date) -> str:
+    return date_format(day, "l j F")
+
+
+def _bars(days: Days, key: str) -> go.Bar:
+    return go.Bar(
+        name=escape(words.category(key)),
+        meta=TOKENS[key],
+        x=[day.day.isoformat() for day in days],
+        y=[day.events.get(key, 0) for day in days],
+        hovertext=[escape(f"{_long(day.day)}: {words.events(day.events.get(key, 0))}") for day in days],
+        hovertemplate="%{hovertext}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _dropped_bars(days: Days) -> go.Bar:
+    return go.Bar(
+        name=escape(_("Dropped on arrival")),
+        meta=DROPPED_TOKEN,
+        x=[day.day.isoformat() for day in days],
+        y=[dropped(day) for day in days],
+        hovertext=[escape(f"{_long(day.day)}: {words.events(dropped(day))}") for day in days],
+        hovertemplate="%{hovertext}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _gap_bars(days: Days, gaps: Gaps) -> go.Bar:
+    tallest = max((kept(day) + dropped(day) for day in days), default=0) or 1
+    shown = [day.day for day in days if day.day in gaps]
+    labels = [escape(gap_name(gaps[day])) for day in shown] if len(days) <= MOST_LABELS else None
+    return go.Bar(
+        name=escape(_("Nothing taken")),
+        meta=DROPPED_TOKEN,
+        marker={"pattern": {"shape": "/", "size": 5, "solidity": 0.15}},
+        x=[day.isoformat() for day in shown],
+        y=[tallest * GAP_HEIGHT for _day in shown],
+        text=labels,
+        textposition="outside",
+        hovertext=[escape(f"{_long(day)}: {gap_reason(gaps[day])}") for day in shown],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+
+
+def volume_figure(days: Days, gaps: Gaps = NO_GAPS) -> go.Figure:
+    """Return events a day, stacked by category; dropped ones on top, days without collection hatched."""
+    bars = [_bars(days, key) for key in categories(days)]
+    if any(dropped(day) for day in days):
+        bars.append(_dropped_bars(days))
+    if any(day.day in gaps for day in days):
+        bars.append(_gap_bars(days, gaps))
+    few = len(days) <= MOST_LABELS
+    ticks = [day.day for day in days] if few else [day.day for day in days if day.day.weekday() == 0]
+    figure = go.Figure(bars)
+    figure.update_layout(
+        template=None,
+        barmode="stack",
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
+        xaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [day.day.isoformat() for day in days],
+            "tickvals": [day.isoformat() for day in ticks],
+            "ticktext": [date_format(day, "D j" if few else "j M") for day in ticks],
+            "tickangle": 0,
+        },
+        yaxis={"rangemode": "tozero", "tickformat": "~s", "nticks": 5},
+    )
+    return figure
+
+
+def volume_table(days: Days, gaps: Gaps = NO_GAPS) -> dict[str, Any]:
+    """Return the same figures as rows, newest day first."""
+    shown = categories(days)
+    head = [_("Day"), *(words.category(key) for key in shown), _("Kept"), _("Dropped"), _("Nothing taken because")]
+    rows = [
+        [
+            date_format(day.day, "D j M Y"),
+            *(f"{day.events.get(key, 0):,}" for key in shown),
+            f"{kept(day):,}",
+            f"{dropped(day):,}",
+            gap_reason(gaps.get(day.day, "")),
+        ]
+        for day in reversed(days)
+    ]
+    return {"caption": _("Events a day, by category"), "head": head, "rows": rows}
+
+
+def _gap_sentence(days: Days, gaps: Gaps) -> str:
+    paused = [date_format(day.day, "j F") for day in days if gaps.get(day.day) == "paused"]
+    if not paused:
+        return ""
+    return _("You had paused on %(days)s: what was sent meanwhile was dropped.") % {"days": ", ".join(paused)}
+
+
+def volume_sentence(days: Days, gaps: Gaps = NO_GAPS) -> str:
+    """Say in words what the figure shows."""
+    total, lost = sum(map(kept, days)), sum(map(dropped, days))
+    if not days or not (total or lost):
+        return _("Nothing was kept in these days, and nothing was sent.")
+    busiest = max(days, key=kept)
+    said = _("%(kept)s kept in %(days)d days, most on %(busiest)s (%(most)s).") % {
+        "kept": words.events(total),
+        "days": len(days),
+        "busiest": _long(busiest.day),
+        "most": f"{kept(busiest):,}",
+    }
+    if not total:
+        said = _("Nothing was kept in these days.")
+    more = _("%(lost)s more were sent and dropped on arrival.") % {"lost": words.events(lost)} if lost else ""
+    return " ".join(part for part in (said, more, _gap_sentence(days, gaps)) if part)
+
+
+def volume_chart(days: Days, gaps: Gaps = NO_GAPS, *, name: str = "volume", tall: bool = False) -> dict[str, Any]:
+    """Return all that `_chart.html` shows."""
+    return {
+        "id": name,
+        "figure": volume_figure(days, gaps).to_dict(),
+        "label": volume_sentence(days, gaps),
+        "sentence": volume_sentence(days, gaps),
+        "table": volume_table(days, gaps),
+        "tall": tall,
+    }
