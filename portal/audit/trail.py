@@ -1,0 +1,103 @@
+"""The one door to the trail: write an act down, or an access with its leaf in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from consent import ledger
+from portal.audit.models import Act
+from portal.audit.values import ACCESSES, Action, Actor, ActorKind, Facts
+
+log = logging.getLogger(__name__)
+
+
+def record(
+    action: Action,
+    *,
+    actor: Actor,
+    subject_id: UUID | None = None,
+    purpose: str = "",
+    case: str = "",
+    facts: Facts | None = None,
+    once: str = "",
+) -> Act | None:
+    """Add an act in the caller's transaction; of several with the same `once`, the first is kept, None for the rest.
+
+    `facts` outlive an erasure of data: no event values, no app names, no words a person wrote.
+    """
+    if action in ACCESSES:
+        message = f"{action} is an access: use access()"
+        raise ValueError(message)
+    act = _act(action, actor, subject_id, purpose, case, facts)
+    act.once = once or None
+    if not once:
+        act.save()
+        return act
+    Act.objects.bulk_create([act], ignore_conflicts=True)
+    return Act.objects.filter(once=once, at=act.at).first()
+
+
+def access(
+    action: Action, *, actor: Actor, subject_id: UUID, purpose: str, case: str = "", facts: Facts | None = None
+) -> Act:
+    """Commit an access as act and leaf, so that the first byte can be sent when this returns.
+
+    Whatever it raises, nothing may be sent: the view answers 503. It refuses to run inside another transaction,
+    which could still be rolled back after the data has left.
+    """
+    if action not in ACCESSES or not purpose:
+        message = f"{action} for {purpose!r} is no access"
+        raise ValueError(message)
+    with transaction.atomic(durable=True):
+        act = _act(action, actor, subject_id, purpose, case, facts)
+        act.leaf_idx = ledger.append("access", subject_id, _leaf_record(act))
+        act.save()
+    return act
+
+
+def refused(*, actor: Actor, subject_id: UUID, path: str) -> Act | None:
+    """Write down that somebody was kept from this person's data; the person sees it."""
+    return record(Action.ACCESS_REFUSED, actor=actor, subject_id=subject_id, facts={"path": path[:200]})
+
+
+def hourly(*parts: object) -> str:
+    """Return a `once` for one act per view and hour."""
+    return ":".join([*map(str, parts), timezone.now().astimezone(UTC).strftime("%Y-%m-%dT%H")])
+
+
+def _act(action: Action, actor: Actor, subject_id: UUID | None, purpose: str, case: str, facts: Facts | None) -> Act:
+    own = actor.kind is ActorKind.PERSON and subject_id is not None and actor.id == str(subject_id)
+    return Act(
+        action=action,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        # Nobody's name is copied next to what was done to their own data.
+        actor_label="" if own else actor.label,
+        subject_id=subject_id,
+        purpose=purpose,
+        case=case,
+        facts=facts or {},
+    )
+
+
+def _leaf_record(act: Act) -> dict[str, str | int]:
+    return {
+        "action": act.action,
+        "actor_id": act.actor_id,
+        "actor_role": act.actor_role,
+        "at": stamp(act.at),
+        "case": act.case,
+        "purpose": act.purpose,
+        "subject_id": str(act.subject_id),
+    }
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as the ledger writes it: UTC, three decimals, Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

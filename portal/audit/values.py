@@ -1,0 +1,165 @@
+"""What can be written down: the closed list of actions, who acted, and for what a person's data may be read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as _
+
+Facts = dict[str, str | int | bool | None | list[str] | dict[str, int]]
+
+
+class ActorKind(StrEnum):
+    """Who or what acted."""
+
+    PERSON = "person"
+    CLIENT = "client"
+    COMMAND = "command"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acted. `label` is copied into the trail for staff and clients only, never for the person concerned."""
+
+    kind: ActorKind
+    id: str
+    role: str = ""
+    label: str = ""
+
+
+SYSTEM = Actor(ActorKind.SYSTEM, "system")
+
+
+class Action(StrEnum):
+    """Every act there is; `SENTENCES` says how each is shown."""
+
+    DATA_VIEWED = "data.viewed"
+    DATA_READ = "data.read"
+    BUNDLE_DOWNLOADED = "bundle.downloaded"
+    CERTIFICATE_DOWNLOADED = "certificate.downloaded"
+    DECISIONS_READ = "decisions.read"
+    RECEIPTS_READ = "receipts.read"
+    ACCESS_REFUSED = "access.refused"
+
+    DECISION_GIVEN = "decision.given"
+    DECISION_REFUSED = "decision.refused"
+    DECISION_WITHDRAWN = "decision.withdrawn"
+    DECISION_OBJECTED = "decision.objected"
+    DECISION_ACKNOWLEDGED = "decision.acknowledged"
+    COLLECTION_PAUSED = "collection.paused"
+    COLLECTION_RESUMED = "collection.resumed"
+    COLLECTION_RESTRICTED = "collection.restricted"
+    RESTRICTION_LIFTED = "restriction.lifted"
+    COLLECTION_FENCED = "collection.fenced"
+
+    REQUEST_OPENED = "request.opened"
+    REQUEST_CONFIRMED = "request.confirmed"
+    REQUEST_APPROVED = "request.approved"
+    REQUEST_REFUSED = "request.refused"
+    REQUEST_EXTENDED = "request.extended"
+    REQUEST_CANCELLED = "request.cancelled"
+    REQUEST_READY = "request.ready"
+    REQUEST_DONE = "request.done"
+    REQUEST_EXPIRED = "request.expired"
+    REQUEST_STUCK = "request.stuck"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    ERASURE_STARTED = "erasure.started"
+    ERASURE_KEYS_DESTROYED = "erasure.keys_destroyed"
+    ERASURE_CERTIFIED = "erasure.certified"
+    KEK_RENEWED = "kek.renewed"
+
+    EMPLOYEE_IMPORTED = "employee.imported"
+    EMPLOYEE_CHANGED = "employee.changed"
+    EMPLOYEE_DEACTIVATED = "employee.deactivated"
+    PERSON_PASSWORD_SET = "person.password_set"  # noqa: S105
+    PERSON_SESSIONS_ENDED = "person.sessions_ended"
+    ROLE_GRANTED = "role.granted"
+    ROLE_CONFIRMED = "role.confirmed"
+    ROLE_ENDED = "role.ended"
+    API_CLIENT_CREATED = "api_client.created"
+
+    POLICY_APPLIED = "policy.applied"
+    POLICY_APPROVED = "policy.approved"
+    PURPOSE_DEFINED = "purpose.defined"
+    PURPOSE_LIVE = "purpose.live"
+    NOTICE_PUBLISHED = "notice.published"
+    SOURCE_LIVE = "source.live"
+    IMPORT_RUN = "import.run"
+    LEDGER_CLOSED = "ledger.closed"
+
+
+SENTENCES = {
+    Action.DATA_VIEWED: _("looked at single records of one's own data"),
+    Action.DATA_READ: _("read single records of somebody's data"),
+    Action.BUNDLE_DOWNLOADED: _("downloaded a copy of the data"),
+    Action.CERTIFICATE_DOWNLOADED: _("downloaded a certificate of deletion"),
+    Action.DECISIONS_READ: _("read somebody's decisions"),
+    Action.RECEIPTS_READ: _("read somebody's receipts"),
+    Action.ACCESS_REFUSED: _("tried to read somebody's data and was refused"),
+    Action.DECISION_GIVEN: _("said yes to a purpose"),
+    Action.DECISION_REFUSED: _("said no to a purpose"),
+    Action.DECISION_WITHDRAWN: _("took a yes back"),
+    Action.DECISION_OBJECTED: _("objected to a purpose"),
+    Action.DECISION_ACKNOWLEDGED: _("took note of a purpose"),
+    Action.COLLECTION_PAUSED: _("paused the collection"),
+    Action.COLLECTION_RESUMED: _("ended a pause"),
+    Action.COLLECTION_RESTRICTED: _("restricted the use of data"),
+    Action.RESTRICTION_LIFTED: _("lifted a restriction"),
+    Action.COLLECTION_FENCED: _("shut out data that is being deleted"),
+    Action.REQUEST_OPENED: _("opened a request"),
+    Action.REQUEST_CONFIRMED: _("confirmed a request"),
+    Action.REQUEST_APPROVED: _("approved a request"),
+    Action.REQUEST_REFUSED: _("refused a request"),
+    Action.REQUEST_EXTENDED: _("extended the time for a request"),
+    Action.REQUEST_CANCELLED: _("cancelled a request"),
+    Action.REQUEST_READY: _("made a copy ready"),
+    Action.REQUEST_DONE: _("completed a request"),
+    Action.REQUEST_EXPIRED: _("removed a copy whose time was over"),
+    Action.REQUEST_STUCK: _("could not go on with a request"),
+    Action.HOLD_PLACED: _("placed a legal hold"),
+    Action.HOLD_RELEASED: _("released a legal hold"),
+    Action.ERASURE_STARTED: _("began a deletion"),
+    Action.ERASURE_KEYS_DESTROYED: _("destroyed the keys of deleted data"),
+    Action.ERASURE_CERTIFIED: _("certified a deletion"),
+    Action.KEK_RENEWED: _("renewed the key that wraps all keys"),
+    Action.EMPLOYEE_IMPORTED: _("added a person from the directory"),
+    Action.EMPLOYEE_CHANGED: _("changed a person's entry from the directory"),
+    Action.EMPLOYEE_DEACTIVATED: _("closed a person's sign-in"),
+    Action.PERSON_PASSWORD_SET: _("set a person's password"),
+    Action.PERSON_SESSIONS_ENDED: _("ended a person's sessions"),
+    Action.ROLE_GRANTED: _("granted a role"),
+    Action.ROLE_CONFIRMED: _("confirmed a role"),
+    Action.ROLE_ENDED: _("ended a role"),
+    Action.API_CLIENT_CREATED: _("created an API client"),
+    Action.POLICY_APPLIED: _("drafted a policy"),
+    Action.POLICY_APPROVED: _("approved a policy"),
+    Action.PURPOSE_DEFINED: _("defined a purpose"),
+    Action.PURPOSE_LIVE: _("put a purpose into force"),
+    Action.NOTICE_PUBLISHED: _("published a notice"),
+    Action.SOURCE_LIVE: _("put a source into operation"),
+    Action.IMPORT_RUN: _("imported a recording"),
+    Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
+}
+
+# An access is a read of somebody's data that leaves the house: an act and a leaf, committed before a byte is sent.
+ACCESSES = frozenset({Action.DATA_READ, Action.BUNDLE_DOWNLOADED, Action.DECISIONS_READ, Action.RECEIPTS_READ})
+# What the page "who looked" lists: accesses, one's own views, and what was refused.
+LOOKS = ACCESSES | {Action.DATA_VIEWED, Action.ACCESS_REFUSED}
+
+
+class ReadPurpose(StrEnum):
+    """For what somebody else's data may be read, besides a purpose bound to the data itself."""
+
+    SUBJECT_REQUEST = "subject_request"
+    INCIDENT = "incident"
+    LEGAL_CLAIM = "legal_claim"
+    SUPERVISORY_AUTHORITY = "supervisory_authority"
+
+
+def may_read_for(purpose: str, bound: Collection[str]) -> bool:
+    """Return whether data bound to these purposes may be read for this one."""
+    return purpose in set(ReadPurpose) or purpose in bound
