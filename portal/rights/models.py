@@ -1,1 +1,289 @@
-"""The models of this part."""
+"""Requests, their steps and the archives that answer them; the request's row is the queue of record."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from consent.values import Scope
+from portal.rights.values import (
+    CLOSED_STATES,
+    COPIES,
+    STEP_LABELS,
+    Fenced,
+    Format,
+    Kind,
+    OpenedBy,
+    State,
+    StepState,
+)
+from portal.vault import keys
+
+if TYPE_CHECKING:
+    from portal.people.models import Employee
+
+INTERNAL_TARGET = timedelta(days=28)
+
+
+class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
+    """Reads, named as adjectives; times are the database's."""
+
+    def for_subject(self, subject_id: UUID) -> SubjectRequestQuerySet:
+        return self.filter(subject_id=subject_id)
+
+    def visible_to(self, user: Employee) -> SubjectRequestQuerySet:
+        """Return the person's own, or everybody's for those who handle requests."""
+        if user.has_perm("requests.handle"):
+            return self.all()
+        return self.for_subject(user.pk)
+
+    def open(self) -> SubjectRequestQuerySet:
+        return self.exclude(state__in=CLOSED_STATES)
+
+    def overdue(self) -> SubjectRequestQuerySet:
+        return self.open().filter(due__lt=timezone.localdate())
+
+    def due(self) -> SubjectRequestQuerySet:
+        """Return those a worker may go on with now, claimed or not."""
+        return self.filter(Q(wake_at=None) | Q(wake_at__lte=Now()), state=State.PROCESSING)
+
+    def unclaimed(self) -> SubjectRequestQuerySet:
+        return self.due().filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+
+    def awaiting_renewal(self) -> SubjectRequestQuerySet:
+        return self.filter(state=State.PROCESSING, renewed="").exclude(waiting_since=None)
+
+    def held(self, request: SubjectRequest) -> SubjectRequestQuerySet:
+        """Return the row only while this worker's token is the newest: every later write goes through here."""
+        return self.filter(pk=request.pk, attempt=request.attempt, state=State.PROCESSING)
+
+    def claim(self, request_id: UUID | str, seconds: int) -> int | None:
+        """Take the lease in one UPDATE by the database's clock; return the fencing token, None if there is nothing to take.
+
+        An attempt counts as failed until its chunk is recorded, so that a worker that is killed counts too.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, {"id": str(request_id), "seconds": seconds})
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+
+CLAIM = """
+    UPDATE rights_subjectrequest
+       SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+           attempt = attempt + 1, failures = failures + 1
+     WHERE id = %(id)s AND state = 'processing'
+       AND (lease_until IS NULL OR lease_until < clock_timestamp())
+       AND (wake_at IS NULL OR wake_at <= clock_timestamp())
+ RETURNING attempt
+"""
+
+
+class SubjectRequest(models.Model):
+    """One thing that a person asked for, and the lease of the worker that does it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    subject_id = models.UUIDField(db_index=True)
+    state = models.CharField(max_length=24, choices=State.choices, default=State.RECEIVED)
+    format = models.CharField(max_length=8, choices=Format.choices, default=Format.CSV)
+    scope = models.JSONField(default=dict)
+    ground = models.CharField(max_length=40, blank=True)
+    note = models.TextField(blank=True)
+    channel = models.CharField(max_length=80, blank=True)
+    representative = models.CharField(max_length=200, blank=True)
+
+    opened_by = models.CharField(max_length=8, choices=OpenedBy.choices, default=OpenedBy.SELF)
+    opener_id = models.CharField(max_length=120)
+    decided_by = models.CharField(max_length=120, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    body_digest = models.CharField(max_length=64, blank=True)
+
+    received = models.DateTimeField()
+    opened_at = models.DateTimeField(auto_now_add=True)
+    due = models.DateField(db_index=True)
+    # A refusal's date is never extended (Art. 12(4)), so the first date stays.
+    first_due = models.DateField()
+    rule = models.CharField(max_length=40)
+    explanation = models.TextField()
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.TextField(blank=True)
+    # A refusal that a client proposed, until a person signs it off.
+    proposed_refusal = models.CharField(max_length=40, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    not_before = models.DateTimeField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    renewed = models.CharField(max_length=64, blank=True)
+    # Counts of a person's events lie in no clear column: what was counted and what was certified is sealed.
+    sealed_tally = models.BinaryField(null=True)
+    sealed_certificate = models.BinaryField(null=True)
+
+    objects = SubjectRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received", "-opened_at"]
+        indexes = [models.Index(fields=["state", "wake_at"], name="rights_request_due")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["opener_id", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="rights_one_request_per_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def wanted(self) -> Scope:
+        return Scope.from_json(self.scope)
+
+    @property
+    def is_copy(self) -> bool:
+        return self.kind in COPIES
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in CLOSED_STATES
+
+    @property
+    def target(self) -> date:
+        """The date we aim at ourselves, shown beside the legal one."""
+        return (self.received + INTERNAL_TARGET).date()
+
+    @property
+    def asked_ms(self) -> int:
+        return int(self.received.timestamp() * 1000)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Return how many parts of the work are done, and how many there are."""
+        runs = list(self.steps.all())
+        total = sum(max(run.total, 1) for run in runs)
+        done = sum(max(run.total, 1) if run.state == StepState.DONE else run.done for run in runs)
+        return done, total
+
+    @property
+    def current_step(self) -> StepRun | None:
+        return next((run for run in self.steps.all() if run.state != StepState.DONE), None)
+
+    @property
+    def can_cancel(self) -> bool:
+        """Return whether nothing irreversible has begun: an erasure until its fence stands."""
+        if self.state == State.PROCESSING and self.kind == Kind.ERASURE:
+            return not self.steps.filter(name="fence", state=StepState.DONE).exists()
+        return self.is_open
+
+    @property
+    def has_certificate(self) -> bool:
+        return self.sealed_certificate is not None
+
+    @property
+    def certificate(self) -> dict[str, Any] | None:
+        """Return certificate.json as it was signed, or None while there is none."""
+        return self._opened(self.sealed_certificate, "certificate")
+
+    @property
+    def tally(self) -> dict[str, Any] | None:
+        return self._opened(self.sealed_tally, "tally")
+
+    def sealed(self, what: str, value: dict[str, Any]) -> bytes:
+        body = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+        return keys.seal_evidence(self.subject_id, body, self._bound(what))
+
+    def _opened(self, blob: bytes | memoryview | None, what: str) -> dict[str, Any] | None:
+        if blob is None:
+            return None
+        return json.loads(keys.open_evidence(self.subject_id, bytes(blob), self._bound(what)))
+
+    def _bound(self, what: str) -> bytes:
+        return f"request|{self.pk}|{what}".encode()
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """Run a transaction that holds the row and that only the newest token may make; raises Fenced."""
+        with transaction.atomic():
+            if not SubjectRequest.objects.select_for_update().held(self).exists():
+                raise Fenced
+            yield
+
+
+class StepRun(models.Model):
+    """One step of a request: where it is, so that any worker goes on from there."""
+
+    request = models.ForeignKey(SubjectRequest, on_delete=models.CASCADE, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=40)
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.PENDING)
+    cursor = models.JSONField(default=dict)
+    # Parts of the work (days, files), for the progress bar.
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["request", "name"], name="rights_one_run_per_step")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.request_id}"
+
+    @property
+    def label(self) -> str | Promise:
+        return STEP_LABELS.get(self.name, self.name)
+
+
+class Bundle(models.Model):
+    """The archive that answers a copy: sealed parts in the vault, under one key that goes when it expires."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.OneToOneField(SubjectRequest, on_delete=models.CASCADE, related_name="bundle")
+    subject_id = models.UUIDField(db_index=True)
+    epoch = models.PositiveIntegerField()
+    made_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    handed_out_on = models.DateField(null=True, blank=True)
+    # The table of contents: names, digests, sizes and counts, sealed under the bundle's own key.
+    sealed_index = models.BinaryField(null=True)
+
+    def __str__(self) -> str:
+        return f"bundle {self.pk}"
+
+    @property
+    def prefix(self) -> str:
+        return f"bundles/{self.pk}/"
+
+    @property
+    def key_name(self) -> str:
+        return str(self.pk)
+
+
+class BundlePart(models.Model):
+    """A sealed piece of one file of an archive, in the order in which the pieces follow each other."""
+
+    bundle = models.ForeignKey(Bundle, on_delete=models.CASCADE, related_name="parts")
+    path = models.CharField(max_length=120)
+    seq = models.PositiveIntegerField()
+    object_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["path", "seq"]
+        constraints = [models.UniqueConstraint(fields=["bundle", "path", "seq"], name="rights_one_part_per_place")]
+
+    def __str__(self) -> str:
+        return self.object_name
