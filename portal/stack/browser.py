@@ -59,8 +59,11 @@ class _Forms(HTMLParser):
         elif self.forms and tag == "select":
             self._select = got.get("name", "")
         elif self.forms and tag == "option" and self._select:
-            if "selected" in got or self._select not in self.forms[-1].fields:
-                self.forms[-1].fields[self._select] = got.get("value", "")
+            self._choose(self.forms[-1].fields, got)
+
+    def _choose(self, fields: dict[str, str], option: dict[str, str]) -> None:
+        if "selected" in option or self._select not in fields:
+            fields[self._select] = option.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "select":
