@@ -1,0 +1,132 @@
+"""What is observed, by name and shape; what a batch came to; what a day holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+LARGEST = 2**53
+LONGEST = 4096
+MOST_EVENTS = 5_000
+UNKNOWN_APP = "unknown"
+
+Whole = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+Number = Whole | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Text = Annotated[str, Meta(max_length=LONGEST)]
+
+
+class Base(Struct, tag_field="type", forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What every event may carry; `t` is in milliseconds since the epoch, what was not sent is UNSET."""
+
+    category: ClassVar[str]
+    t: Whole
+    seq: Whole | UnsetType = UNSET
+    app: Text | UnsetType = UNSET
+    screen: tuple[Number, Number] | UnsetType = UNSET
+
+
+class Pointermove(Base, tag="pointermove"):
+    category: ClassVar[str] = "pointer_movement"
+    x: Number
+    y: Number
+
+
+class Button(Base, gc=False):
+    category: ClassVar[str] = "pointer_clicks"
+    x: Number
+    y: Number
+    button: Whole
+
+
+class Pointerdown(Button, tag="pointerdown"):
+    """A button pressed."""
+
+
+class Pointerup(Button, tag="pointerup"):
+    """A button let go."""
+
+
+class Wheel(Base, tag="wheel"):
+    category: ClassVar[str] = "scrolling"
+    deltaX: Number
+    deltaY: Number
+    x: Number | UnsetType = UNSET
+    y: Number | UnsetType = UNSET
+
+
+class Key(Base, gc=False):
+    """`code` says which key, `key` the character: the one is rhythm, the other content."""
+
+    category: ClassVar[str] = "keystroke_timing"
+    code: Text
+    key: Text | UnsetType = UNSET
+
+
+class Keydown(Key, tag="keydown"):
+    """A key pressed."""
+
+
+class Keyup(Key, tag="keyup"):
+    """A key let go."""
+
+
+class Window(Base, gc=False):
+    """`app` may be left out only of a private window, which has no name to tell."""
+
+    category: ClassVar[str] = "app_usage"
+    title: Text | UnsetType = UNSET
+    private: bool | UnsetType = UNSET
+
+
+class Focus(Window, tag="focus"):
+    """A window came to the front; it has what follows until the next one does."""
+
+
+class Blur(Window, tag="blur"):
+    """A window left the front."""
+
+
+class Navigate(Base, tag="navigate"):
+    category: ClassVar[str] = "web_navigation"
+    url: Text
+
+
+Event = Pointermove | Pointerdown | Pointerup | Wheel | Keydown | Keyup | Focus | Blur | Navigate
+CONTENT = "keystroke_content"
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a batch; `replayed` says that this is the first answer, given again."""
+
+    batch: UUID
+    stored: int
+    withheld: Counts
+    stripped: Counts
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class DayTotal:
+    """A day as counted; `contents` are typed characters kept, `sending` sources that sent although nothing may be kept."""
+
+    day: date
+    events: Counts = field(default_factory=dict)
+    bytes: int = 0
+    sources: dict[str, Counts] = field(default_factory=dict)
+    withheld: dict[str, Counts] = field(default_factory=dict)
+    contents: int = 0
+    sending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Some events of a day in order of time, and how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
