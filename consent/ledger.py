@@ -1,8 +1,155 @@
-"""The Merkle log of what was decided; being built."""
+"""The Merkle log of what was decided, read and erased: the one door that writes it, and the signing."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from consent import checkpoints, journal, leaf, merkle, outside, tree, verification
+from consent.models import (
+    ONLY_ROW,
+    Checkpoint,
+    LedgerHead,
+    LedgerLeaf,
+    LedgerNode,
+    LedgerState,
+    Opening,
+)
+from consent.note import Head
+from consent.ports import installed
+from consent.values import Closed
+
+logger = logging.getLogger(__name__)
+
+inclusion = tree.inclusion
+consistency = tree.consistency
+root_at = tree.root_at
+verify = verification.first_fault
+Entry = tuple[str, UUID, leaf.Record]
+
+
+def append(cls: str, subject_id: UUID, record: leaf.Record) -> int:
+    """Append one leaf in the caller's transaction and return its index; raises Closed."""
+    return append_many([(cls, subject_id, record)])
+
+
+@transaction.atomic
+def append_many(entries: Sequence[Entry]) -> int:
+    """Append leaves in the caller's transaction; return the index of the first. Raises Closed.
+
+    Take every other lock before: the head is the last one (gate row, key list, volume, ledger head).
+    """
+    head = _locked_head()
+    first = head.size
+    opened = [leaf.Opened(dict(record), leaf.new_salt()) for _, _, record in entries]
+    made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _, _), each in zip(entries, opened, strict=True)]
+    _store_openings(first, [subject_id for _, subject_id, _ in entries], opened)
+    _grow(head, made)
+    decided = any(cls == "decision" for cls, _, _ in entries)
+    # Nothing that fails after the commit may turn the answer into an error: the decision stands, its receipt waits.
+    transaction.on_commit(settle_and_sign if decided else settle, robust=True)
+    return first
+
+
+def _locked_head() -> LedgerHead:
+    if closed():
+        raise Closed(closed())
+    try:
+        return LedgerHead.objects.select_for_update().get(pk=ONLY_ROW)
+    except LedgerHead.DoesNotExist:
+        LedgerHead.objects.bulk_create([LedgerHead()], ignore_conflicts=True)
+        return LedgerHead.objects.select_for_update().get(pk=ONLY_ROW)
+
+
+def _store_openings(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened]) -> None:
+    numbered = enumerate(zip(subjects, opened, strict=True), start=first)
+    Opening.objects.bulk_create(
+        Opening(
+            leaf_idx=idx,
+            subject_id=subject_id,
+            sealed=installed.sealer.seal(subject_id, each.to_bytes(), verification.opening_aad(subject_id, idx)),
+        )
+        for idx, (subject_id, each) in numbered
+    )
+
+
+def _grow(head: LedgerHead, entries: Sequence[bytes]) -> None:
+    frontier = merkle.Frontier.from_bytes(head.size, bytes(head.frontier))
+    leaves, nodes = [], []
+    for entry in entries:
+        hashed = merkle.leaf_hash(entry)
+        leaves.append(LedgerLeaf(idx=frontier.size, entry=entry, leaf_hash=hashed))
+        completed = frontier.append(hashed)
+        nodes += [LedgerNode(level=level, idx=idx, hash=value) for level, idx, value in completed]
+    LedgerLeaf.objects.bulk_create(leaves)
+    LedgerNode.objects.bulk_create(nodes)
+    LedgerHead.objects.filter(pk=ONLY_ROW).update(size=frontier.size, frontier=frontier.to_bytes())
+
+
+def size() -> int:
+    return LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
+
+
+def closed() -> str:
+    """Return why the site is closed, as it was last found, or nothing."""
+    return LedgerState.objects.filter(pk=ONLY_ROW).values_list("closed_reason", flat=True).first() or ""
+
+
+def settle() -> int:
+    """Bring the journal up to what is committed, so that it takes effect. Safe to run at any time."""
+    return journal.catch_up()
+
+
+def settle_and_sign() -> None:
+    settle()
+    sign()
+
 
 def check() -> str:
-    """Return why the site is closed, or nothing."""
-    return ""
+    """Compare the tree with the outside copy; return why the site is closed, or nothing, and remember it."""
+    reason = checkpoints.fault()
+    before = closed()
+    if reason != before:
+        LedgerState.objects.bulk_create(
+            [LedgerState(pk=ONLY_ROW, closed_reason=reason)],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["closed_reason"],
+        )
+        logger.error("the site is closed: %s", reason) if reason else logger.warning("the site is open again")
+        installed.trail.record("ledger.closed" if reason else "ledger.reopened", None, "system", {})
+    return reason
+
+
+def sign() -> Checkpoint | None:
+    """Return a checkpoint over every journalled leaf, signed now unless there is one; None if it cannot be.
+
+    Many may ask at once: one signs, the others find theirs covered.
+    """
+    with outside.locked(checkpoints.folder()):
+        if check():
+            return None
+        size = LedgerState.objects.filter(pk=ONLY_ROW).values_list("journalled", flat=True).first() or 0
+        standing = Checkpoint.objects.order_by("-size").first()
+        if not size or (standing and standing.size >= size):
+            return standing
+        return _sign(size)
+
+
+def _sign(size: int) -> Checkpoint | None:
+    signer = checkpoints.signer()
+    if signer is None:
+        logger.error("the signing key of the ledger cannot be read: receipts are pending")
+        return None
+    head = Head(signer.name, size, tree.root_at(size))
+    note = signer.sign(head.to_text())
+    # Outside first: what the database has signed must never be more than what can be held against it.
+    checkpoints.keep_outside(note)
+    made = Checkpoint(size=size, root=head.root, note=note, signed_at=timezone.now())
+    made.save()
+    installed.publisher.publish(note)
+    return made

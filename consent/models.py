@@ -1,1 +1,232 @@
-"""The models of this part."""
+"""Purposes, notices, decisions, the gate row of a person, and the tables of the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from consent.guards import OnlyGrowsModel, OnlyGrowsQuerySet
+from consent.values import Basis, DecisionKind, Grant
+
+ONLY_ROW = 1
+
+
+class PurposeQuerySet(models.QuerySet):
+    def live(self) -> PurposeQuerySet:
+        return self.filter(state=Purpose.State.LIVE)
+
+
+class Purpose(models.Model):
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        LIVE = "live", _("live")
+        RETIRED = "retired", _("retired")
+
+    key = models.SlugField(max_length=64, primary_key=True)
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    basis = models.CharField(max_length=32, choices=Basis.choices)
+    refusal_consequence = models.TextField(blank=True)
+    alternative = models.TextField(blank=True)
+    categories = models.JSONField(default=list)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
+
+    objects = PurposeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def on_consent(self) -> bool:
+        return self.basis == Basis.CONSENT
+
+
+class Notice(models.Model):
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="notices")
+    language = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("purpose", "language"), name="one_notice_a_language"),)
+
+    def __str__(self) -> str:
+        return f"{self.purpose_id} ({self.language})"
+
+
+class NoticeVersionQuerySet(OnlyGrowsQuerySet):
+    def valid(self, at: datetime | None = None) -> NoticeVersionQuerySet:
+        return self.filter(valid_from__lte=at or timezone.now())
+
+    def in_force(self, purpose_key: str, language: str = "en") -> NoticeVersion | None:
+        """Return the newest valid version in this language or, where there is none, in English or any other."""
+        found = self.valid().filter(notice__purpose_id=purpose_key).select_related("notice")
+        ranked = found.annotate(
+            rank=models.Case(
+                models.When(notice__language=language, then=0),
+                models.When(notice__language="en", then=1),
+                default=2,
+                output_field=models.IntegerField(),
+            )
+        )
+        return ranked.order_by("rank", "notice__language", "-version").first()
+
+
+class NoticeVersion(OnlyGrowsModel):
+    """`covers` is {source: [category]}: what saying yes to this text permits."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    valid_from = models.DateTimeField()
+    covers = models.JSONField(default=dict)
+
+    objects = NoticeVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("notice", "version"), name="one_text_a_version"),)
+        ordering = ("notice", "version")
+
+    def __str__(self) -> str:
+        return f"{self.notice} v{self.version}"
+
+    def differs_from(self, grant: Grant) -> bool:
+        """Return whether this asks for something else than was answered, so that the person must be asked."""
+        return {source: frozenset(named) for source, named in self.covers.items()} != grant.covers
+
+
+class DecisionQuerySet(OnlyGrowsQuerySet):
+    def for_subject(self, subject_id: UUID) -> DecisionQuerySet:
+        return self.filter(subject_id=subject_id)
+
+    def latest_by_purpose(self) -> DecisionQuerySet:
+        return self.order_by("purpose_key", "-leaf_idx").distinct("purpose_key")
+
+
+class Decision(OnlyGrowsModel):
+    subject_id = models.UUIDField()
+    purpose_key = models.CharField(max_length=64)
+    notice_version = models.PositiveIntegerField()
+    notice_sha256 = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=DecisionKind.choices)
+    at = models.DateTimeField()
+    path = models.CharField(max_length=64)
+    leaf_idx = models.BigIntegerField(unique=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=("subject_id", "purpose_key", "-leaf_idx"), name="decisions_of_one"),)
+        ordering = ("leaf_idx",)
+
+    def __str__(self) -> str:
+        return f"{self.purpose_key}: {self.kind}"
+
+
+class Gate(models.Model):
+    """One row a person: what is permitted, locked shared by ingest and exclusively by decisions."""
+
+    subject_id = models.UUIDField(primary_key=True)
+    version = models.BigIntegerField(default=1)
+    key_epoch = models.PositiveIntegerField(default=1)
+    active = models.BooleanField(default=True)
+    grants = models.JSONField(default=dict)
+    pauses = models.JSONField(default=list)
+    restrictions = models.JSONField(default=list)
+    fences = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return str(self.subject_id)
+
+
+class LedgerHead(models.Model):
+    """One row; who appends locks it, so that indices have no gap."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ROW)
+    size = models.BigIntegerField(default=0)
+    frontier = models.BinaryField(default=b"")
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=ONLY_ROW), name="one_ledger_head"),)
+
+    def __str__(self) -> str:
+        return str(self.size)
+
+
+class LedgerState(models.Model):
+    """One row; not the head, so that the journal can move on while somebody appends."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ROW)
+    journalled = models.BigIntegerField(default=0)
+    closed_reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=ONLY_ROW), name="one_ledger_state"),)
+
+    def __str__(self) -> str:
+        return self.closed_reason or str(self.journalled)
+
+
+class LedgerLeaf(OnlyGrowsModel):
+    idx = models.BigIntegerField(primary_key=True)
+    entry = models.BinaryField()
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        ordering = ("idx",)
+
+    def __str__(self) -> str:
+        return str(self.idx)
+
+
+class LedgerNode(OnlyGrowsModel):
+    """A complete subtree of 2**level leaves, kept so that a proof reads twenty rows and not a million."""
+
+    pk = models.CompositePrimaryKey("level", "idx")
+    level = models.PositiveSmallIntegerField()
+    idx = models.BigIntegerField()
+    hash = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.level}/{self.idx}"
+
+
+class Opening(models.Model):
+    """Salt and record of a leaf, sealed; without it the leaf says nothing about anybody."""
+
+    leaf_idx = models.BigIntegerField(primary_key=True)
+    subject_id = models.UUIDField(db_index=True)
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return str(self.leaf_idx)
+
+
+class Checkpoint(OnlyGrowsModel):
+    size = models.BigIntegerField(unique=True)
+    root = models.BinaryField()
+    note = models.TextField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("size",)
+
+    def __str__(self) -> str:
+        return str(self.size)
+
+
+class JournalLine(models.Model):
+    """A line committed with what it tells of and not yet in the journal; deleted once it is."""
+
+    kind = models.CharField(max_length=32)
+    subject_id = models.UUIDField()
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.kind

@@ -1,4 +1,4 @@
-"""Make the signing key of the ledger, where there is none."""
+"""Make the signing key of the ledger, and ledger.vkey beside it, where there is none."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from consent import checkpoints
+
 
 class Command(BaseCommand):
-    """Make the signing key of the ledger, where there is none."""
+    help = "Make the signing key of the ledger, and ledger.vkey beside it, where there is none."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Being built."""
+        made = checkpoints.make_key()
+        if made and options["verbosity"]:
+            self.stdout.write("ledger.key: made")

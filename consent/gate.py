@@ -1,0 +1,125 @@
+"""The gate: may this be kept or used, for this person, purpose and category, now?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, router
+
+from consent.models import Gate
+from consent.values import Fence, GateState, Grant, Pause, Restriction, Scope, Withheld
+
+# One statement, so that no permission can be read with another moment's journal or closure.
+READ = """
+SELECT g.version, g.key_epoch, g.active, g.grants::text, g.pauses::text, g.restrictions::text, g.fences::text,
+       coalesce(s.journalled, 0), coalesce(s.closed_reason, '')
+FROM consent_gate g LEFT JOIN consent_ledgerstate s ON s.id = 1
+WHERE g.subject_id = %s
+"""
+HOLD = READ + "FOR SHARE OF g"
+
+
+def read(subject_id: UUID) -> GateState | None:
+    """Return what is permitted now, or None where nobody was admitted under this id."""
+    return _state(subject_id, READ)
+
+
+def hold(subject_id: UUID) -> GateState | None:
+    """Read and keep decisions out until the caller's transaction ends."""
+    return _state(subject_id, HOLD)
+
+
+def hold_exclusive(subject_id: UUID) -> Gate:
+    """Lock the row for a change; raises Gate.DoesNotExist."""
+    return Gate.objects.select_for_update().get(subject_id=subject_id)
+
+
+def _state(subject_id: UUID, sql: str) -> GateState | None:
+    with connections[router.db_for_read(Gate)].cursor() as cursor:
+        cursor.execute(sql, [subject_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    version, epoch, active, grants, pauses, restrictions, fences, journalled, closed = row
+    return GateState(
+        subject_id=subject_id,
+        version=version,
+        key_epoch=epoch,
+        grants=grants_in_force(json.loads(grants), journalled) if active else {},
+        pauses=tuple(Pause(**each) for each in json.loads(pauses)),
+        restrictions=tuple(map(_restriction, json.loads(restrictions))),
+        fences=tuple(map(_fence, json.loads(fences))),
+        closed=closed,
+    )
+
+
+def grants_in_force(raw: dict[str, Any], journalled: int) -> dict[str, Grant]:
+    """Return the grants that the journal has; while a new answer waits for it, the one before stands."""
+    standing = ((purpose, in_force(entry, journalled)) for purpose, entry in raw.items())
+    return {purpose: _grant(purpose, entry) for purpose, entry in standing if entry is not None}
+
+
+def in_force(entry: dict[str, Any] | None, journalled: int) -> dict[str, Any] | None:
+    while entry is not None and entry["leaf"] >= journalled:
+        entry = entry.get("before")
+    return entry
+
+
+def _grant(purpose: str, entry: dict[str, Any]) -> Grant:
+    return Grant(
+        purpose=purpose,
+        basis=entry["basis"],
+        since_ms=entry["since_ms"],
+        version=entry["version"],
+        leaf=entry["leaf"],
+        covers={source: frozenset(named) for source, named in entry["covers"].items()},
+    )
+
+
+def _restriction(raw: dict[str, Any]) -> Restriction:
+    return Restriction(raw["key"], Scope.from_json(raw["scope"]), raw["from_ms"], raw["to_ms"])
+
+
+def _fence(raw: dict[str, Any]) -> Fence:
+    return Fence(raw["key"], Scope.from_json(raw["scope"]), raw["asked_ms"])
+
+
+def allows(
+    state: GateState | None,
+    *,
+    purpose: str,
+    category: str,
+    source: str,
+    t_ms: int,
+    app: str = "unknown",
+    imported: bool = False,
+) -> Withheld | None:
+    """Return why this may not be kept for this purpose, or None if it may.
+
+    `imported` recordings are older than any answer: for them a grant in force now is enough.
+    """
+    grant = state.grants.get(purpose) if state else None
+    if state is None or grant is None or category not in grant.covers.get(source, ()):
+        return Withheld.NOT_PERMITTED
+    if t_ms < grant.since_ms and not imported:
+        return Withheld.BEFORE_GRANT
+    if any(pause.from_ms <= t_ms < pause.to_ms for pause in state.pauses):
+        return Withheld.PAUSED
+    about = (category, t_ms, source, app)
+    if any(_restricts(each, purpose, about) for each in state.restrictions):
+        return Withheld.RESTRICTED
+    if any(_fences(each, purpose, about) for each in state.fences):
+        return Withheld.ERASED
+    return None
+
+
+def _restricts(each: Restriction, purpose: str, about: tuple[str, int, str, str]) -> bool:
+    # While it stands nothing in its scope is processed, whenever it was observed.
+    meanwhile = each.to_ms is None or each.from_ms <= about[1] < each.to_ms
+    return meanwhile and each.scope.concerns(purpose) and each.scope.covers(*about)
+
+
+def _fences(each: Fence, purpose: str, about: tuple[str, int, str, str]) -> bool:
+    return about[1] < each.asked_ms and each.scope.concerns(purpose) and each.scope.covers(*about)

@@ -1,0 +1,57 @@
+"""Tables that only grow: the QuerySet's half of the guard, and the SQL of the database's half."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION daylight_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% on % is refused: it only grows', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+
+
+def refuse(table: str, operations: str = "UPDATE OR DELETE OR TRUNCATE") -> str:
+    """Return SQL that makes the database refuse these operations on a table, whoever asks."""
+    return (
+        f"DROP TRIGGER IF EXISTS {table}_only_grows ON {table};"
+        f"CREATE TRIGGER {table}_only_grows BEFORE {operations} ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION daylight_refuse();"
+    )
+
+
+def allow(table: str) -> str:
+    return f"DROP TRIGGER IF EXISTS {table}_only_grows ON {table};"
+
+
+class OnlyGrows(Exception):
+    """A row that must stand was to be changed or removed."""
+
+
+class OnlyGrowsQuerySet(models.QuerySet):
+    """Refuses what the triggers refuse, earlier and with a clearer error."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise OnlyGrows(self.model._meta.label)  # noqa: SLF001 (Django names it so for everybody)
+
+    update = bulk_update = delete = update_or_create = _raw_delete = _update = _refuse
+
+
+class OnlyGrowsModel(models.Model):
+    """A row is written once."""
+
+    objects = OnlyGrowsQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise OnlyGrows(self._meta.label)
+        super().save(**(kwargs | {"force_insert": True}))
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise OnlyGrows(self._meta.label)

@@ -1,0 +1,104 @@
+"""Files outside the databases that only grow: lines of JSON, written under a lock and fsynced."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TAIL = 1 << 16
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process and thread out until the block ends; makes the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write lines at the end and wait until the disk has them; raises OSError."""
+    new = not path.exists()
+    data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        # A crash may have torn the last line: it is ended, and skipped by whoever reads.
+        _write(handle, (b"\n" if _torn(path) else b"") + data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if new:
+        _sync_folder(path.parent)
+
+
+def _write(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def _torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def last(path: Path) -> dict[str, Any] | None:
+    """Return the last whole line, or None of a file that has none or is not there."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    with file:
+        end = file.seek(0, os.SEEK_END)
+        reach = TAIL
+        while True:
+            start = max(0, end - reach)
+            file.seek(start)
+            found = _last_of(file.read(end - start), whole=start == 0)
+            if found is not None or start == 0:
+                return found
+            reach *= 4
+
+
+def _last_of(data: bytes, *, whole: bool) -> dict[str, Any] | None:
+    lines = data.split(b"\n")
+    # The first may have begun before what was read, the last is torn or empty.
+    for line in reversed(lines[0 if whole else 1 : -1]):
+        found = _parse(line)
+        if found is not None:
+            return found
+    return None
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield every whole line, oldest first."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        yield from filter(None, (_parse(line) for line in file if line.endswith(b"\n")))

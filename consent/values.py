@@ -1,0 +1,176 @@
+"""Words of consent: kinds, legal bases, categories, scopes, and the gate's state as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+FOREVER_MS = 2**53
+CATEGORIES = (
+    "pointer_movement",
+    "pointer_clicks",
+    "scrolling",
+    "keystroke_timing",
+    "keystroke_content",
+    "app_usage",
+    "web_navigation",
+)
+
+
+class DecisionKind(TextChoices):
+    GIVEN = "given", _("given")
+    REFUSED = "refused", _("refused")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    OBJECTED = "objected", _("objected")
+    ACKNOWLEDGED = "acknowledged", _("acknowledged")
+
+
+class Basis(TextChoices):
+    CONSENT = "consent", _("consent")
+    CONTRACT = "contract", _("contract")
+    LEGAL_OBLIGATION = "legal_obligation", _("legal obligation")
+    VITAL_INTERESTS = "vital_interests", _("vital interests")
+    PUBLIC_TASK = "public_task", _("public task")
+    LEGITIMATE_INTEREST = "legitimate_interest", _("legitimate interest")
+
+
+class Withheld(StrEnum):
+    """Why an event is not kept, in order of precedence."""
+
+    NOT_PERMITTED = "not_permitted"
+    BEFORE_GRANT = "before_grant"
+    PAUSED = "paused"
+    RESTRICTED = "restricted"
+    ERASED = "erased"
+    BLOCKED_APP = "blocked_app"
+    OFF_HOURS = "off_hours"
+
+
+class Closed(Exception):
+    """The tree is not an extension of the checkpoint kept outside: nothing new may be decided (503)."""
+
+
+@dataclass
+class NotAllowed(Exception):
+    """The decision cannot be made; `code` is stable and dotted."""
+
+    code: str
+
+
+def _read_set(value: Any) -> frozenset[str] | None:
+    return None if value is None else frozenset(value)
+
+
+def _write_set(value: frozenset[str] | None) -> list[str] | None:
+    return None if value is None else sorted(value)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which data is meant. None stands for all; times are instants in ms, `from_ms` in, `to_ms` out."""
+
+    categories: frozenset[str] | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    sources: frozenset[str] | None = None
+    apps: frozenset[str] | None = None
+    purposes: frozenset[str] | None = None
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Scope:
+        return cls(
+            categories=_read_set(raw.get("categories")),
+            from_ms=raw.get("from_ms"),
+            to_ms=raw.get("to_ms"),
+            sources=_read_set(raw.get("sources")),
+            apps=_read_set(raw.get("apps")),
+            purposes=_read_set(raw.get("purposes")),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return only what narrows, so that everything is `{}`."""
+        narrowed = {
+            "categories": _write_set(self.categories),
+            "from_ms": self.from_ms,
+            "to_ms": self.to_ms,
+            "sources": _write_set(self.sources),
+            "apps": _write_set(self.apps),
+            "purposes": _write_set(self.purposes),
+        }
+        return {name: value for name, value in narrowed.items() if value is not None}
+
+    def covers(self, category: str, t: int, source: str, app: str) -> bool:
+        """Ask of everything but the purpose, which belongs to the use and not to the event."""
+        return (
+            (self.categories is None or category in self.categories)
+            and (self.from_ms is None or t >= self.from_ms)
+            and (self.to_ms is None or t < self.to_ms)
+            and (self.sources is None or source in self.sources)
+            and (self.apps is None or app in self.apps)
+        )
+
+    def concerns(self, purpose: str) -> bool:
+        return self.purposes is None or purpose in self.purposes
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A permission in force, with what the notice that was decided on covered."""
+
+    purpose: str
+    basis: str
+    since_ms: int
+    version: int
+    leaf: int
+    covers: dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Fence:
+    """An erasure's scope: nothing in it from before `asked_ms` may come back."""
+
+    key: str
+    scope: Scope
+    asked_ms: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    key: str
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Standing while `to_ms` is None; afterwards it still holds for what was observed meanwhile."""
+
+    key: str
+    scope: Scope
+    from_ms: int
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class GateState:
+    """What one read of a person's gate row says; `grants` has only those in force."""
+
+    subject_id: UUID
+    version: int
+    key_epoch: int
+    grants: dict[str, Grant] = field(default_factory=dict)
+    pauses: tuple[Pause, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+    fences: tuple[Fence, ...] = ()
+    closed: str = ""
+
+    def paused_until(self, now_ms: int) -> int | None:
+        """Return when the pause that is on now ends, or None if none is on."""
+        ends = [pause.to_ms for pause in self.pauses if pause.from_ms <= now_ms < pause.to_ms]
+        return max(ends, default=None)
