@@ -81,6 +81,7 @@ class Action(StrEnum):
     ROLE_CONFIRMED = "role.confirmed"
     ROLE_ENDED = "role.ended"
     API_CLIENT_CREATED = "api_client.created"
+    API_CLIENT_ENDED = "api_client.ended"
 
     POLICY_APPLIED = "policy.applied"
     POLICY_APPROVED = "policy.approved"
@@ -135,6 +136,7 @@ SENTENCES = {
     Action.ROLE_CONFIRMED: _("confirmed a role"),
     Action.ROLE_ENDED: _("ended a role"),
     Action.API_CLIENT_CREATED: _("created an API client"),
+    Action.API_CLIENT_ENDED: _("ended an API client"),
     Action.POLICY_APPLIED: _("drafted a policy"),
     Action.POLICY_APPROVED: _("approved a policy"),
     Action.PURPOSE_DEFINED: _("defined a purpose"),

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from portal.audit import trail
-from portal.audit.values import Actor
+from portal.audit.values import Actor, ActorKind
 from portal.http import View
 from portal.people.models import Employee
 from portal.people.tokens import Token
@@ -32,8 +32,8 @@ def actor_of(request: HttpRequest, about: UUID | None = None) -> Actor:
 def actor_for(employee: Employee, about: UUID | None = None) -> Actor:
     roles = ",".join(sorted(employee.roles))
     if not roles or employee.pk == about:
-        return Actor(kind="person", id=str(employee.pk), role="employee", label="")
-    return Actor(kind="person", id=str(employee.pk), role=roles, label=employee.name)
+        return Actor(kind=ActorKind.PERSON, id=str(employee.pk), role="employee", label="")
+    return Actor(kind=ActorKind.PERSON, id=str(employee.pk), role=roles, label=employee.name)
 
 
 def refuse(request: HttpRequest, subject_id: UUID) -> NoReturn:

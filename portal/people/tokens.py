@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from ninja.security import HttpBearer
 
-from portal.audit.values import Actor
+from portal.audit.values import Actor, ActorKind
 from portal.http import Problem
 
 SCOPES = {
@@ -56,8 +56,8 @@ class Token:
     @property
     def actor(self) -> Actor:
         if self.user_id:
-            return Actor(kind="person", id=str(self.user_id), role="employee", label="")
-        return Actor(kind="client", id=self.client_id, role="client", label=self.client_name)
+            return Actor(kind=ActorKind.PERSON, id=str(self.user_id), role="employee", label="")
+        return Actor(kind=ActorKind.CLIENT, id=self.client_id, role="client", label=self.client_name)
 
     def require_source(self, key: str) -> None:
         """Raise Problem 403 for a source that this client is not bound to, whether or not there is such a source."""
