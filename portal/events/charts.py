@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import plotly.graph_objects as go
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.events import words
+from portal.events.values import DayTotal
 
 # The stylesheet's colour tokens: c0 is what was dropped, then one for each category; portal.js fills the colours in.
 DROPPED_TOKEN = "c0"  # noqa: S105 (a colour's name)
@@ -23,43 +23,24 @@ GAP_HEIGHT = 0.12
 MOST_LABELS = 14
 
 
-class DayCounts(Protocol):
-    """What a day's totals look like, wherever they come from."""
-
-    day: date
-    events: Mapping[str, int]
-    withheld: Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """A day on which nothing arrived."""
-
-    day: date
-    events: Mapping[str, int] = field(default_factory=dict)
-    withheld: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    bytes: int = 0
-
-
-Days = Sequence[Any]
+Days = Sequence[DayTotal]
 Gaps = Mapping[date, str]
 NO_GAPS: Gaps = {}
 
 
-def kept(day: DayCounts) -> int:
+def kept(day: DayTotal) -> int:
     return sum(day.events.values())
 
 
-def dropped(day: DayCounts) -> int:
+def dropped(day: DayTotal) -> int:
     return sum(sum(reasons.values()) for reasons in day.withheld.values())
 
 
-def filled(days: Iterable[Any], first: date, last: date) -> list[Any]:
+def filled(days: Iterable[DayTotal], first: date, last: date) -> list[DayTotal]:
     """Return every day from first to last, the quiet ones too: a gap that is left out cannot be seen."""
     known = {each.day: each for each in days}
     wanted = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return [known.get(day) or Quiet(day) for day in wanted]
+    return [known.get(day) or DayTotal(day) for day in wanted]
 
 
 def categories(days: Days) -> list[str]:

@@ -1,0 +1,334 @@
+"""What the pages of one's own data show, worked out before the template: cells of a month, lines of a day."""
+
+from __future__ import annotations
+
+import calendar
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from consent.models import Purpose
+from portal.events import charts, gaps, reading, words
+from portal.events.forms import DayFilter, Filter
+from portal.events.values import DayTotal
+from portal.people.models import Employee
+from portal.register.models import Retention, Source
+
+BAR = 28
+PAGE = 100
+# The fields of an event as they were sent, listed when its line is opened.
+FIELDS = (
+    "t",
+    "type",
+    "x",
+    "y",
+    "button",
+    "deltaX",
+    "deltaY",
+    "code",
+    "key",
+    "app",
+    "title",
+    "private",
+    "url",
+    "seq",
+    "screen_w",
+    "screen_h",
+    "collector",
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One category's part of a small bar, as the drawing wants it."""
+
+    token: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A day in the calendar."""
+
+    day: date
+    href: str
+    kept: int
+    dropped: int
+    gap: str
+    slices: list[Slice]
+    label: str
+    is_today: bool
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number, what it counts, and where it opens."""
+
+    name: str
+    count: int
+    href: str
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event, as shown."""
+
+    at: datetime
+    millisecond: str
+    says: str
+    category: str
+    token: str
+    app: str
+    source: str
+    purposes: list[str]
+    fields: list[tuple[str, Any]]
+
+
+def weeks(days: Sequence[DayTotal], off: charts.Gaps, owner: Employee, today: date) -> list[list[Cell | None]]:
+    """Return a month's days by weeks from Monday; None where another month's day stands or the day is to come."""
+    known = {day.day: day for day in days}
+    tallest = max(map(charts.kept, days), default=0) or 1
+    first = days[0].day
+    return [
+        [
+            _cell(known[day], gaps.get(day, ""), owner, tallest, today) if day in known and day <= today else None
+            for day in week
+        ]
+        for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
+    ]
+
+
+def _cell(day: DayTotal, gap: str, owner: Employee, tallest: int, today: date) -> Cell:
+    kept, dropped = charts.kept(day), charts.dropped(day)
+    said = [date_format(day.day, "l j F"), _("%(kept)s kept") % {"kept": words.events(kept)}]
+    said += [_("%(count)s dropped") % {"count": f"{dropped:,}"}] if dropped else []
+    said += [charts.gap_reason(gap)] if gap else []
+    return Cell(
+        day=day.day,
+        href=reverse("day", args=[owner.pk, day.day]),
+        kept=kept,
+        dropped=dropped,
+        gap=gap,
+        slices=_slices(day, tallest),
+        label=", ".join(said),
+        is_today=day.day == today,
+    )
+
+
+def _slices(day: DayTotal, tallest: int) -> list[Slice]:
+    slices, top = [], float(BAR)
+    for key in charts.categories([day]):
+        height = max(round(day.events[key] / tallest * BAR, 2), 0.75) if day.events[key] else 0
+        top -= height
+        slices.append(Slice(charts.TOKENS[key], round(top, 2), height))
+    return slices
+
+
+def by_category(days: Iterable[DayTotal], href: str) -> list[Count]:
+    total: Counter[str] = Counter()
+    for day in days:
+        total.update(day.events)
+    return [
+        Count(words.category(key), total[key], f"{href}?category={key}", token)
+        for key, token in charts.TOKENS.items()
+        if total[key]
+    ]
+
+
+def by_source(days: Iterable[DayTotal], titles: Mapping[str, str], href: str) -> list[Count]:
+    total: Counter[str] = Counter()
+    for day in days:
+        total.update({key: sum(counts.values()) for key, counts in day.sources.items()})
+    return [Count(titles.get(key, key), count, f"{href}?source={key}") for key, count in total.most_common()]
+
+
+def by_reason(days: Iterable[DayTotal]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """Return why something was dropped, how much of it, and of which categories."""
+    found: dict[str, Counter[str]] = {}
+    for day in days:
+        for category, reasons in day.withheld.items():
+            for reason, count in reasons.items():
+                found.setdefault(reason, Counter())[category] += count
+    ordered = sorted(found.items(), key=lambda each: -each[1].total())
+    return [
+        (words.dropped(reason), counts.total(), [(words.category(key), n) for key, n in counts.most_common()])
+        for reason, counts in ordered
+    ]
+
+
+def source_titles() -> dict[str, str]:
+    return dict(Source.objects.values_list("key", "title"))
+
+
+def purpose_titles() -> dict[str, str]:
+    return dict(Purpose.objects.values_list("key", "title"))
+
+
+def kept_for(categories: Iterable[str]) -> list[tuple[str, int]]:
+    """Return how many days each category is kept: the longest of its purposes, since the event stays that long."""
+    longest: dict[str, int] = {}
+    for category, days in Retention.objects.filter(category__in=list(categories)).values_list("category", "days"):
+        longest[category] = max(days, longest.get(category, 0))
+    return [(words.category(key), longest[key]) for key in charts.TOKENS if key in longest]
+
+
+def month(owner: Employee, days: Sequence[DayTotal], off: charts.Gaps, today: date) -> dict[str, Any]:
+    """Return what the calendar of a month shows."""
+    first = days[0].day
+    after = days[-1].day + timedelta(days=1)
+    return {
+        "first": first,
+        "before": first - timedelta(days=1),
+        "after": after if after <= today else None,
+        "weeks": weeks(days, off, owner, today),
+        "categories": by_category(days, ""),
+        "sources": by_source(days, source_titles(), ""),
+        "reasons": by_reason(days),
+        "retention": kept_for(charts.categories(days)),
+        "kept": sum(map(charts.kept, days)),
+        "dropped": sum(map(charts.dropped, days)),
+        "size": words.size(sum(day.bytes for day in days)),
+        "has_gaps": bool(off),
+        "still_sending": still_sending(days),
+    }
+
+
+def still_sending(days: Iterable[DayTotal]) -> list[str]:
+    """Return the sources that sent although nothing of theirs may be kept: shown to the person alone."""
+    keys = {key for day in days for key in day.sending}
+    titles = source_titles() if keys else {}
+    return sorted(titles.get(key, key) for key in keys)
+
+
+def day(owner: Employee, total: DayTotal, asked: QueryDict, page: int) -> dict[str, Any]:
+    """Return what a day shows around its events: figures, filters and the neighbouring days."""
+    sources = source_titles()
+    here = reverse("day", args=[owner.pk, total.day])
+    form = DayFilter(
+        asked,
+        categories=charts.categories([total]),
+        sources={key: sources.get(key, key) for key in total.sources},
+    )
+    gap = gaps.gaps(owner, [total]).get(total.day, "")
+    return {
+        "day": total.day,
+        "before": total.day - timedelta(days=1),
+        "after": total.day + timedelta(days=1) if total.day < timezone.localdate() else None,
+        "form": form,
+        "page": page,
+        "asked": asked,
+        "kept": charts.kept(total),
+        "dropped": charts.dropped(total),
+        "size": words.size(total.bytes),
+        "gap": charts.gap_reason(gap),
+        "categories": by_category([total], here),
+        "reasons": by_reason([total]),
+        "ends": ends(total),
+        "still_sending": still_sending([total]),
+        "titles": sources,
+    }
+
+
+def ends(total: DayTotal) -> list[tuple[str, date]]:
+    """Return when each category of a day is deleted."""
+    return [(name, total.day + timedelta(days=days)) for name, days in kept_for(charts.categories([total]))]
+
+
+def events(owner: Employee, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of a day's events, as the filters want them."""
+    zone, page = ZoneInfo(owner.time_zone), shown["page"]
+    wanted = shown["form"].wanted(shown["day"], zone)
+    found = reading.page(
+        owner.pk,
+        shown["day"],
+        categories=wanted.categories,
+        sources=wanted.sources,
+        from_ms=wanted.from_ms,
+        to_ms=wanted.to_ms,
+        offset=(page - 1) * PAGE,
+        limit=PAGE,
+    )
+    if page > 1 and not found.rows:
+        raise Http404
+    return {
+        "lines": lines(found.rows, zone, shown["titles"]),
+        "total": found.total,
+        "is_filtered": wanted != Filter(),
+        "pager": _pager(shown["asked"], page, found.total),
+    }
+
+
+def _pager(asked: QueryDict, page: int, total: int) -> dict[str, str]:
+    pages = max(1, -(-total // PAGE))
+
+    def address(number: int) -> str:
+        query = asked.copy()
+        query["page"] = str(number)
+        return f"?{query.urlencode()}"
+
+    return {
+        "previous": address(page - 1) if page > 1 else "",
+        "next": address(page + 1) if page < pages else "",
+        "text": _("Page %(page)s of %(pages)s") % {"page": f"{page:,}", "pages": f"{pages:,}"},
+    }
+
+
+def lines(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sources: Mapping[str, str]) -> list[Line]:
+    purposes = purpose_titles()
+    return [_line(row, zone, sources, purposes) for row in rows]
+
+
+def _line(row: Mapping[str, Any], zone: ZoneInfo, sources: Mapping[str, str], purposes: Mapping[str, str]) -> Line:
+    return Line(
+        at=datetime.fromtimestamp(row["t"] // 1000, UTC).astimezone(zone),
+        millisecond=f"{row['t'] % 1000:03d}",
+        says=words.event(row),
+        category=words.category(row["category"]),
+        token=charts.TOKENS.get(row["category"], charts.DROPPED_TOKEN),
+        app=row.get("in_app") or row.get("app") or "",
+        source=sources.get(row["source"], row["source"]),
+        purposes=[purposes.get(key, key) for key in row.get("purposes") or ()],
+        fields=[(name, row[name]) for name in FIELDS if row.get(name) is not None],
+    )
+
+
+def days_since(subject_id: UUID, first: date, last: date) -> list[DayTotal]:
+    """Return the days of every month that the span touches."""
+    months = sorted({f"{first + timedelta(days=n):%Y-%m}" for n in range((last - first).days + 1)})
+    return [day for month in months for day in reading.days(subject_id, month)]
+
+
+def volume(owner: Employee, days: Sequence[DayTotal], found: charts.Gaps, spans: Iterable[int]) -> dict[str, Any]:
+    """Return what the chart's page shows; in its table every figure opens to what it counts."""
+    return {
+        "chart": charts.volume_chart(days, found, tall=True),
+        "spans": [(span, span == len(days)) for span in spans],
+        "categories": [(key, words.category(key), charts.TOKENS[key]) for key in charts.categories(days)],
+        "rows": [_row(owner, day, charts.categories(days), found.get(day.day, "")) for day in reversed(days)],
+        "kept": sum(map(charts.kept, days)),
+        "dropped": sum(map(charts.dropped, days)),
+    }
+
+
+def _row(owner: Employee, day: DayTotal, categories: Iterable[str], gap: str) -> dict[str, Any]:
+    here = reverse("day", args=[owner.pk, day.day])
+    return {
+        "day": day.day,
+        "href": here,
+        "counts": [(day.events.get(key, 0), f"{here}?category={key}") for key in categories],
+        "kept": charts.kept(day),
+        "dropped": charts.dropped(day),
+        "gap": charts.gap_reason(gap),
+    }

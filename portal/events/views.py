@@ -1,0 +1,61 @@
+"""A person's own data: the calendar, one day to the single event, and the chart."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from portal.audit import trail
+from portal.audit.values import Action
+from portal.events import charts, forms, pages, reading
+from portal.events.gaps import gaps
+from portal.people.guards import actor_of, own_page
+
+SPANS = (7, 30, 90)
+
+
+@own_page
+def data(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
+    """A month of days, each opening to its events."""
+    today = timezone.localdate()
+    first = forms.first_of_month(request.GET.get("month", ""), today)
+    last = forms.month_after(first) - timedelta(days=1)
+    days = charts.filled(reading.days(subject_id, f"{first:%Y-%m}"), first, last)
+    past = [day for day in days if day.day <= today]
+    return render(request, "events/data.html", pages.month(request.user, days, gaps(request.user, past), today))
+
+
+@own_page
+def day(request: HttpRequest, *, subject_id: UUID, day: date) -> HttpResponse:
+    """One day's events, a page at a time; the look is written down, once an hour, before anything is opened."""
+    month = reading.days(subject_id, f"{day:%Y-%m}")
+    shown = pages.day(request.user, charts.filled(month, day, day)[0], request.GET, _page_number(request))
+    trail.record(
+        Action.DATA_VIEWED,
+        actor=actor_of(request, about=subject_id),
+        subject_id=subject_id,
+        facts={"day": day.isoformat()},
+        once=trail.hourly(Action.DATA_VIEWED, subject_id, day),
+    )
+    return render(request, "events/day.html", shown | pages.events(request.user, shown))
+
+
+@own_page
+def chart(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
+    """How much a day, for a week, a month or three."""
+    today = timezone.localdate()
+    span = next((span for span in SPANS if str(span) == request.GET.get("days")), 30)
+    first = today - timedelta(days=span - 1)
+    days = charts.filled(pages.days_since(subject_id, first, today), first, today)
+    return render(request, "events/chart.html", pages.volume(request.user, days, gaps(request.user, days), SPANS))
+
+
+def _page_number(request: HttpRequest) -> int:
+    text = request.GET.get("page", "1")
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 10**7):
+        raise Http404
+    return int(text)
