@@ -10,9 +10,10 @@ from portal.stack.config import PROJECT
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        cwd=PROJECT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+        cwd=PROJECT, env={**kept, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -33,6 +34,7 @@ def test_it_does_not_start_without_its_keys(tmp_path):
 
 
 def test_cookies_are_bound_to_the_host_with_https():
-    script = "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE)"
+    names = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE"
+    script = f"from django.conf import settings as s; print({names})"
     done = manage("shell", "-v", "0", "-c", script, DAYLIGHT_ORIGIN="https://daylight.example")
     assert done.stdout.split() == ["__Host-daylight", "__Host-daylight-csrf", "True"]
