@@ -1,4 +1,4 @@
-"""What every test starts from: cheap passwords, a vault and a journal of its own, append-only tables that can be emptied."""
+"""What every test starts from: cheap passwords, a vault and journal of its own, append-only tables that can be emptied."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db.backends.postgresql.operations import DatabaseOperations
+
+from tests.makers import make_employee, make_token
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,3 +55,33 @@ def own_files(settings, tmp_path):
     call_command("ledger_key", verbosity=0)
     cache.clear()
     return tmp_path
+
+
+@pytest.fixture
+def ada():
+    """An employee."""
+    return make_employee("Ada Abel", time_zone="Europe/Berlin")
+
+
+@pytest.fixture
+def ben():
+    """Another employee, who reports to nobody Ada knows."""
+    return make_employee("Ben Boer")
+
+
+@pytest.fixture
+def hana():
+    """Human resources."""
+    return make_employee("Hana Horn", roles=["hr"])
+
+
+@pytest.fixture
+def lea():
+    """Legal."""
+    return make_employee("Lea Lund", roles=["legal"])
+
+
+@pytest.fixture
+def bot():
+    """The token of the company's request automation."""
+    return make_token("requests.open requests.read requests.handle bundles.read")
