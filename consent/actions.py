@@ -212,16 +212,20 @@ def _decide(
     rows = _rows(subject_ids)
     at = _now()
     decisions = [_decision(kind, row.subject_id, purpose_key, path, notice, at) for row in rows]
-    if ledger.closed() and kind == DecisionKind.WITHDRAWN:
+    for each in decisions:
+        installed.trail.record(f"decision.{kind}", each.subject_id, str(each.subject_id), {"purpose": purpose_key})
+    if kind == DecisionKind.WITHDRAWN and ledger.closed():
         return _withdraw_while_closed(rows, decisions, purpose_key)
-    first = ledger.append_many([("decision", each.subject_id, record_of(each)) for each in decisions])
+    _append(decisions)
+    _turn(rows, decisions, purpose, notice)
+    return [Recorded(each, each.leaf_idx) for each in decisions]
+
+
+def _append(decisions: Sequence[Decision]) -> None:
+    first = ledger.append_many([("decision", each.subject_id, each.record) for each in decisions])
     for idx, each in enumerate(decisions, start=first):
         each.leaf_idx = idx
     Decision.objects.bulk_create(decisions)
-    _turn(rows, decisions, purpose, notice)
-    for each in decisions:
-        installed.trail.record(f"consent.{kind}", each.subject_id, str(each.subject_id), {"purpose": purpose_key})
-    return [Recorded(each, each.leaf_idx) for each in decisions]
 
 
 def _purpose_for(kind: DecisionKind, purpose_key: str) -> Purpose:
@@ -268,19 +272,6 @@ def _decision(
     )
 
 
-def record_of(decision: Decision) -> dict[str, str | int]:
-    """Return what the leaf of a decision commits to."""
-    return {
-        "at": leaf.stamp(decision.at),
-        "kind": str(decision.kind),
-        "notice_sha256": decision.notice_sha256,
-        "notice_version": decision.notice_version,
-        "path": decision.path,
-        "purpose": decision.purpose_key,
-        "subject_id": str(decision.subject_id),
-    }
-
-
 def _turn(rows: Sequence[Gate], decisions: Sequence[Decision], purpose: Purpose, notice: NoticeVersion) -> None:
     """Write the answers into the gate rows."""
     journalled = LedgerState.objects.filter(pk=ONLY_ROW).values_list("journalled", flat=True).first() or 0
@@ -320,7 +311,7 @@ def _withdraw_while_closed(rows: Sequence[Gate], decisions: Sequence[Decision], 
     """Let the no act at once and keep it in the journal; it becomes a leaf when that is replayed."""
     for row, decision in zip(rows, decisions, strict=True):
         row.grants.pop(purpose_key, None)
-        opened = leaf.Opened(record_of(decision), leaf.new_salt())
+        opened = leaf.Opened(decision.record, leaf.new_salt())
         facts = {"subject_id": str(decision.subject_id), "class": "decision", "opening": opened.to_bytes().decode()}
         journal.append("withdrawal", facts)
     _save_grants(rows)

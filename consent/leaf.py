@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 
@@ -46,10 +47,23 @@ class Opened:
     def fits(self, entry: bytes) -> bool:
         """Return whether this record and salt make that leaf."""
         try:
-            cls = entry.split(b"\n", 2)[1].decode()
-            return hmac.compare_digest(make_entry(cls, self.record, self.salt), entry)
-        except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+            return hmac.compare_digest(make_entry(class_of(entry), self.record, self.salt), entry)
+        except ValueError:
             return False
+
+
+def opening_aad(subject_id: UUID, idx: int) -> bytes:
+    """Bind an opening to its person and place, so that a moved one does not open."""
+    return f"daylight/opening/{subject_id}/{idx}".encode()
+
+
+def class_of(entry: bytes) -> str:
+    """Return the class of a leaf; raises ValueError for bytes that are none."""
+    lines = entry[:-32].decode("ascii").split("\n")
+    if len(lines) != 4 or lines[0] != FORMAT or lines[1] not in FIELDS or lines[3]:
+        raise ValueError("these are not the bytes of a leaf")
+    datetime.strptime(lines[2], "%Y-%m-%d")  # noqa: DTZ007 (a day in UTC, by the format)
+    return lines[1]
 
 
 def new_salt() -> bytes:

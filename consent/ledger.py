@@ -71,7 +71,7 @@ def _store_openings(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.
         Opening(
             leaf_idx=idx,
             subject_id=subject_id,
-            sealed=installed.sealer.seal(subject_id, each.to_bytes(), verification.opening_aad(subject_id, idx)),
+            sealed=installed.sealer.seal(subject_id, each.to_bytes(), leaf.opening_aad(subject_id, idx)),
         )
         for idx, (subject_id, each) in numbered
     )

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from consent import leaf
 from consent.guards import OnlyGrowsModel, OnlyGrowsQuerySet
 from consent.values import Basis, DecisionKind, Grant
 
@@ -127,6 +128,19 @@ class Decision(OnlyGrowsModel):
 
     def __str__(self) -> str:
         return f"{self.purpose_key}: {self.kind}"
+
+    @property
+    def record(self) -> dict[str, str | int]:
+        """What the leaf of this decision commits to."""
+        return {
+            "at": leaf.stamp(self.at),
+            "kind": str(self.kind),
+            "notice_sha256": self.notice_sha256,
+            "notice_version": self.notice_version,
+            "path": self.path,
+            "purpose": self.purpose_key,
+            "subject_id": str(self.subject_id),
+        }
 
 
 class Gate(models.Model):

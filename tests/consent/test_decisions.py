@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from consent import actions, gate, ledger
@@ -13,13 +11,6 @@ from tests.makers import make_purpose
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER = 4_000_000_000_000
-
-
-@pytest.fixture
-def ada():
-    subject_id = uuid4()
-    actions.admit(subject_id=subject_id)
-    return subject_id
 
 
 def why_not(subject_id, t_ms=AFTER, **over):
