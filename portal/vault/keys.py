@@ -1,61 +1,199 @@
-"""A person's keys: for evidence, and a key per day in sealed month lists under a data key per epoch."""
+"""A person's keys: one for evidence, and a key per day in sealed month lists under a data key per epoch.
+
+Everything that writes does so in a transaction of its own on `keys`, commited when it returns, so that no blob is
+stored before its key is.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from uuid import UUID
 
-from portal.vault.cipher import Key
+from django.db import transaction
 
-Name = tuple[str, str]  # (month, name): ("2026-11", "2026-11-21"), ("2026-11", "volume"), ("bundle", uuid)
+from portal.vault import cache, kek, keyring, lists
+from portal.vault.cache import Ring
+from portal.vault.cipher import Key, key_id_of, open_sealed, seal
+from portal.vault.lists import KeyGone
+from portal.vault.models import KeyList, SubjectKey
+
+__all__ = ["KeyGone", "Name"]
+Name = tuple[str, str]  # (month, name): ("2026-11", "2026-11-21"), ("2026-11", "volume"), ("bundle", a uuid)
+FIRST_EPOCH = 1
 
 
-class KeyGone(Exception):
-    """There is no such key: never made, or destroyed."""
+class OnlyEpoch(Exception):
+    """An epoch is destroyed only when a newer one holds what stays."""
 
 
 def make_person(subject_id: UUID) -> None:
-    """Make evidence and data key of a person, commited at once; safe to repeat."""
+    """Make the evidence key and the first data key; safe to repeat."""
+    with kek.wrapping() as wrapping_key:
+        if SubjectKey.objects.filter(subject_id=subject_id).exists():
+            return
+        kinds = (SubjectKey.Kind.EVIDENCE, SubjectKey.Kind.DATA)
+        rows = [SubjectKey(subject_id=subject_id, kind=kind, epoch=FIRST_EPOCH) for kind in kinds]
+        lists.insert_keys(wrapping_key, rows)
 
 
-def seal_evidence(subject_id: UUID, data: bytes, aad: bytes) -> bytes: ...
+def seal_evidence(subject_id: UUID, data: bytes, aad: bytes) -> bytes:
+    return seal(_evidence(subject_id), data, aad)
 
 
-def open_evidence(subject_id: UUID, blob: bytes, aad: bytes) -> bytes: ...
+def open_evidence(subject_id: UUID, blob: bytes, aad: bytes) -> bytes:
+    return open_sealed(_evidence(subject_id), blob, aad)
 
 
 def key_for(subject_id: UUID, epoch: int, month: str, name: str) -> Key:
-    """Return the key to seal with, made in its own transaction where there is none; a cached one costs no query."""
+    """Return the key to seal with, made where there is none; a cached one costs no query. Raises KeyGone."""
+    ring = cache.known(subject_id).rings.get(epoch)
+    key = ring.key(month, name) if ring else None
+    return key or _load_or_make(subject_id, epoch, month, name)
 
 
 def find(subject_id: UUID, month: str, key_id: bytes) -> Key:
-    """Return the key that a blob names; raises KeyGone."""
+    """Return the key that a blob names, whichever epoch holds it; raises KeyGone."""
+    key = _among(cache.known(subject_id).rings, month, key_id)
+    key = key or _among(_load_month(subject_id, month), month, key_id)
+    if key is None:
+        raise KeyGone
+    return key
 
 
-def seal_for(subject_id: UUID, epoch: int, month: str, name: str, data: bytes, aad: bytes) -> bytes: ...
+def seal_for(subject_id: UUID, epoch: int, month: str, name: str, data: bytes, aad: bytes) -> bytes:
+    return seal(key_for(subject_id, epoch, month, name), data, aad)
 
 
-def open_for(subject_id: UUID, month: str, blob: bytes, aad: bytes) -> bytes: ...
+def open_for(subject_id: UUID, month: str, blob: bytes, aad: bytes) -> bytes:
+    return open_sealed(find(subject_id, month, key_id_of(blob)), blob, aad)
 
 
-def epochs(subject_id: UUID) -> list[int]: ...
+def epochs(subject_id: UUID) -> list[int]:
+    return list(SubjectKey.objects.data(subject_id).order_by("epoch").values_list("epoch", flat=True))
 
 
 def begin_epoch(subject_id: UUID, current: int, touched: Collection[Name]) -> int:
-    """Make the data key of epoch `current + 1` and new keys for what is touched; return it. Safe to repeat."""
+    """Make the data key of epoch `current + 1`, and new keys there for what is touched; return it. Safe to repeat."""
+    new = current + 1
+    with kek.wrapping() as wrapping_key:
+        lists.lock_data_key(subject_id, current)
+        row = SubjectKey(subject_id=subject_id, kind=SubjectKey.Kind.DATA, epoch=new)
+        if new not in epochs(subject_id):
+            lists.insert_keys(wrapping_key, [row])
+        data_key = lists.lock_data_key(subject_id, new)
+        for month, names in sorted(_by_month(touched).items()):
+            _add_names(subject_id, new, month, data_key, names)
+    return new
 
 
 def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) -> None:
-    """Re-wrap the old epoch's other keys into the new one's lists; safe to repeat, also after the old is gone."""
+    """Re-wrap the old epoch's other keys into the new one's lists; safe to repeat, also when the old one is gone.
+
+    A day may then have two keys: ingest went on under the new epoch while the old day's objects stay as they are.
+    """
+    without = _by_month(dropped)
+    with kek.wrapping():
+        if old not in epochs(subject_id):
+            return
+        old_key, new_key = lists.lock_data_key(subject_id, old), lists.lock_data_key(subject_id, new)
+        for row in KeyList.objects.of(subject_id, old).select_for_update().order_by("month"):
+            theirs = lists.open_list(row, old_key)
+            mine = lists.lock_list(subject_id, new, row.month, new_key)
+            joined = lists.open_list(mine, new_key).joined(theirs, without[row.month])
+            lists.store(mine, new_key, joined)
+    cache.forget(subject_id)
 
 
 def destroy_epoch(subject_id: UUID, old: int) -> None:
-    """Forget an epoch's data key and lists; refuses the newest. Safe to repeat."""
+    """Forget an epoch's data key and lists; safe to repeat. Raises OnlyEpoch for the newest."""
+    with transaction.atomic(using=kek.KEYS, durable=True):
+        rows = list(SubjectKey.objects.data(subject_id).select_for_update().order_by("pk"))
+        if any(row.epoch == old for row in rows) and not any(row.epoch > old for row in rows):
+            raise OnlyEpoch
+        SubjectKey.objects.data(subject_id).filter(epoch=old).delete()
+        KeyList.objects.of(subject_id, old).delete()
+    cache.forget(subject_id)
+    keyring.append_gone(subject_id, epoch=old)
 
 
 def destroy_person(subject_id: UUID) -> None:
-    """Forget every key of a person, evidence too. Safe to repeat."""
+    """Forget every key of a person, the evidence key too; safe to repeat."""
+    with transaction.atomic(using=kek.KEYS, durable=True):
+        rows = SubjectKey.objects.filter(subject_id=subject_id)
+        list(rows.select_for_update().order_by("pk"))
+        rows.delete()
+        KeyList.objects.filter(subject_id=subject_id).delete()
+    cache.forget(subject_id)
+    keyring.append_gone(subject_id, epoch=None)
 
 
 def drop(subject_id: UUID, month: str, name: str) -> None:
-    """Forget one name's keys in every epoch, such as an expired copy's. Safe to repeat."""
+    """Forget one name's keys in every epoch, such as an expired copy's; safe to repeat."""
+    with kek.wrapping():
+        for epoch in epochs(subject_id):
+            data_key = lists.lock_data_key(subject_id, epoch)
+            for row in KeyList.objects.of(subject_id, epoch).filter(month=month).select_for_update():
+                lists.store(row, data_key, lists.open_list(row, data_key).dropped(name))
+    cache.forget(subject_id)
+
+
+def _evidence(subject_id: UUID) -> Key:
+    known = cache.known(subject_id)
+    if known.evidence is None:
+        known.evidence = lists.open_one(SubjectKey.objects.evidence(subject_id))
+    return known.evidence
+
+
+def _among(rings: dict[int, Ring], month: str, key_id: bytes) -> Key | None:
+    found = (rings[epoch].by_id(month, key_id) for epoch in sorted(rings, reverse=True))
+    return next(filter(None, found), None)
+
+
+def _load_month(subject_id: UUID, month: str) -> dict[int, Ring]:
+    """Read one month's lists of every epoch; what was destroyed meanwhile goes from the cache as well."""
+    opened = lists.open_rows(SubjectKey.objects.data(subject_id))
+    rows = {row.epoch: row for row in KeyList.objects.filter(subject_id=subject_id, month=month)}
+    known = cache.known(subject_id)
+    held = known.rings
+    known.rings = {epoch: held.get(epoch) or Ring(key) for (_kind, epoch), key in opened.items()}
+    for epoch, ring in known.rings.items():
+        if epoch in rows:
+            ring.lists[month] = lists.open_list(rows[epoch], ring.data_key)
+    return known.rings
+
+
+def _load_or_make(subject_id: UUID, epoch: int, month: str, name: str) -> Key:
+    ring = _load_month(subject_id, month).get(epoch)
+    if ring is None:
+        raise KeyGone
+    return ring.key(month, name) or _make(subject_id, epoch, month, name, ring)
+
+
+def _make(subject_id: UUID, epoch: int, month: str, name: str, ring: Ring) -> Key:
+    """Add a key under a name, unless somebody was faster: then theirs is used."""
+    with kek.wrapping():
+        data_key = lists.lock_data_key(subject_id, epoch)
+        entries = _add_names(subject_id, epoch, month, data_key, {name})
+    ring.lists[month] = entries
+    key = entries.named(name)
+    if key is None:
+        raise KeyGone
+    return key
+
+
+def _add_names(subject_id: UUID, epoch: int, month: str, data_key: Key, names: Collection[str]) -> lists.Entries:
+    row = lists.lock_list(subject_id, epoch, month, data_key)
+    before = entries = lists.open_list(row, data_key)
+    for name in sorted(names):
+        entries = entries.with_new(name)
+    if entries != before:
+        lists.store(row, data_key, entries)
+    return entries
+
+
+def _by_month(names: Collection[Name]) -> defaultdict[str, set[str]]:
+    months: defaultdict[str, set[str]] = defaultdict(set)
+    for month, name in names:
+        months[month].add(name)
+    return months

@@ -1,0 +1,103 @@
+"""Sealed objects by name, in the storage called `vault`: whole or absent, and a name can be written again."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from portal.vault.files import PARTIAL, write_atomically
+
+_PART = "[A-Za-z0-9][A-Za-z0-9._-]*"
+SAFE = re.compile(f"{_PART}(/{_PART})*")
+LONGEST = 512
+IN_MEMORY = 8 * 1024 * 1024
+
+
+class Missing(Exception):
+    """There is no object of this name."""
+
+
+class UnsafeName(Exception):
+    """A name that might leave the vault, or that only some storages can hold."""
+
+
+def put(name: str, data: bytes | Iterator[bytes]) -> None:
+    """Store an object, in place of one of that name; on disk when this returns.
+
+    Raises OSError on a full disk, or what the storage raises; then the name is as it was before.
+    """
+    _check(name)
+    chunks = iter([data]) if isinstance(data, bytes) else data
+    storage = _storage()
+    if isinstance(storage, FileSystemStorage):
+        write_atomically(Path(storage.path(name)), chunks)
+    else:
+        _upload(storage, name, chunks)
+
+
+def get(name: str) -> bytes:
+    """Return an object; raises Missing."""
+    with open_read(name) as file:
+        return file.read()
+
+
+def open_read(name: str) -> BinaryIO:
+    """Return an object to read and close; raises Missing."""
+    _check(name)
+    try:
+        return cast(BinaryIO, _storage().open(name, "rb"))
+    except FileNotFoundError:
+        raise Missing(name) from None
+
+
+def delete(name: str) -> None:
+    """Remove an object; one that is not there is fine."""
+    _check(name)
+    _storage().delete(name)
+
+
+def names(prefix: str = "") -> Iterator[str]:
+    """Yield every name below a folder such as `segments/`, in order; of all, without one."""
+    folder = prefix.strip("/")
+    if folder:
+        _check(folder)
+    yield from _below(_storage(), folder)
+
+
+def _storage() -> Storage:
+    return storages["vault"]
+
+
+def _check(name: str) -> None:
+    if len(name) > LONGEST or not SAFE.fullmatch(name):
+        raise UnsafeName(name)
+
+
+def _upload(storage: Storage, name: str, chunks: Iterator[bytes]) -> None:
+    """Hand over a whole file: such storages show an object only when all of it has come."""
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+        for chunk in chunks:
+            spool.write(chunk)
+        spool.seek(0)
+        stored = storage.save(name, File(spool, name=name))
+    if stored != name:
+        storage.delete(stored)
+        message = f"the vault's storage would not write {name} again; let it overwrite"
+        raise OSError(message)
+
+
+def _below(storage: Storage, folder: str) -> Iterator[str]:
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    path = f"{folder}/" if folder else ""
+    yield from (path + name for name in sorted(files) if not name.startswith(PARTIAL))
+    for each in sorted(folders):
+        yield from _below(storage, path + each)
