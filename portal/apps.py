@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 
+from consent import ports
 from portal import grants
 
 
@@ -17,3 +19,9 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         # Sent for each app that has models; one of them is enough.
         post_migrate.connect(grants.grant, sender=apps.get_app_config("rights"))
+        # By name: this module is loaded before any model can be.
+        ports.install(
+            sealer=import_string("portal.vault.evidence.EvidenceSealer")(),
+            trail=import_string("portal.audit.wiring.ConsentTrail")(),
+            publisher=import_string("portal.audit.wiring.LoggedCheckpoints")(),
+        )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
+from datetime import UTC
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from consent import ledger
+from consent import leaf, ledger
 from portal.audit.models import Act
 from portal.audit.values import ACCESSES, Action, Actor, ActorKind, Facts
-
-log = logging.getLogger(__name__)
 
 
 def record(
@@ -91,13 +88,8 @@ def _leaf_record(act: Act) -> dict[str, str | int]:
         "action": act.action,
         "actor_id": act.actor_id,
         "actor_role": act.actor_role,
-        "at": stamp(act.at),
+        "at": leaf.stamp(act.at),
         "case": act.case,
         "purpose": act.purpose,
         "subject_id": str(act.subject_id),
     }
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as the ledger writes it: UTC, three decimals, Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -91,6 +91,7 @@ class Action(StrEnum):
     SOURCE_LIVE = "source.live"
     IMPORT_RUN = "import.run"
     LEDGER_CLOSED = "ledger.closed"
+    LEDGER_REOPENED = "ledger.reopened"
 
 
 SENTENCES = {
@@ -145,6 +146,7 @@ SENTENCES = {
     Action.SOURCE_LIVE: _("put a source into operation"),
     Action.IMPORT_RUN: _("imported a recording"),
     Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
+    Action.LEDGER_REOPENED: _("opened the site again: the log holds"),
 }
 
 # An access is a read of somebody's data that leaves the house: an act and a leaf, committed before a byte is sent.
