@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,6 @@ NAMESPACE = uuid.UUID("6f1c5b62-0a35-5d1e-9b7e-3b1f0a6f2c11")
 EVENTS_A_PART = 5000
 WRITER = "import"
 COMMAND = Actor(ActorKind.COMMAND, "import_recording")
-OLDEST = timedelta(days=30)
-AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -107,8 +105,8 @@ def _send(job: Job, batch_id: uuid.UUID, part: list[Record], outcome: Outcome) -
 def _set_aside_outside(recording: Recording, job: Job) -> None:
     """Set aside what no batch may hold either: times ahead of the clock and, but for imports, long past."""
     now = timezone.now()
-    latest = _ms(now + AHEAD)
-    oldest = None if job.imported else _ms(now - OLDEST)
+    latest = _ms(now + ingest.AHEAD)
+    oldest = None if job.imported else _ms(now - ingest.OLDEST)
     kept = []
     for event in recording.events:
         if event["t"] > latest:

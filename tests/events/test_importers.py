@@ -1,0 +1,183 @@
+"""`manage.py import_recording`: all of a recording, once, through the gate; what comes back is what was recorded."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from consent import actions as consent_actions
+from portal.audit.models import Act
+from portal.audit.values import Action
+from portal.events import reading
+from portal.events.importers.base import read
+from portal.events.importers.formats import FORMATS
+from portal.events.importers.intake import EVENTS_A_PART
+from portal.register.models import Flow, Source
+from tests.makers import make_purpose
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+RECORDINGS = Path(__file__).resolve().parents[2] / "portal" / "demo" / "recordings"
+CATEGORIES = ["pointer_movement", "pointer_clicks", "scrolling", "keystroke_timing"]
+START = "2026-03-02T09:00:00+01:00"
+START_MS = 1772438400000
+COUNTS = {
+    "ducktrack": {"pointermove": 13163, "wheel": 140, "pointerdown": 22, "pointerup": 22, "keydown": 27, "keyup": 27},
+    "opencua": {"pointermove": 4034, "wheel": 19, "pointerdown": 21, "pointerup": 21, "keydown": 3, "keyup": 1},
+}
+
+
+def make_source(key, kind, categories):
+    source = Source.objects.create(
+        key=key, title=key, kind=kind, description="A test.", owner="IT", state="live", live_since=timezone.now()
+    )
+    for category in categories:
+        Flow.objects.create(source=source, category=category, purpose_key="train", state="live", why="A test.")
+    return source
+
+
+@pytest.fixture
+def ada_agrees(ada):
+    make_source("old", "import", CATEGORIES)
+    make_source("agent", "agent", CATEGORIES)
+    make_purpose("train", covers={"old": CATEGORIES, "agent": CATEGORIES})
+    consent_actions.give(subject_id=ada.pk, purpose_key="train", path="/choices/")
+    return ada
+
+
+def bring_in(employee, path, format="opencua", source="old", start=START):
+    out = io.StringIO()
+    call_command(
+        "import_recording", str(path), "--format", format, "--employee", employee.employee_number,
+        "--source", source, "--start", start, stdout=out,
+    )  # fmt: skip
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 1
+    return json.loads(lines[0])
+
+
+def recording(name):
+    return RECORDINGS / name / "events.jsonl.gz"
+
+
+def stored(employee):
+    return sum(sum(day.events.values()) for day in reading.days(employee.pk))
+
+
+def fields(row):
+    names = ("t", "type", "x", "y", "button", "deltaX", "deltaY", "code", "seq")
+    return tuple(row.get(name) for name in names)
+
+
+@pytest.mark.parametrize("name", sorted(COUNTS))
+def test_a_recording_comes_in_whole(ada_agrees, name):
+    said = bring_in(ada_agrees, recording(name), format=name)
+    assert said["records"] == sum(COUNTS[name].values())
+    assert said["events"] == COUNTS[name]
+    assert said["set_aside"] == {}
+    assert said["withheld"] == {}
+    assert said["stored"] == said["records"] == stored(ada_agrees)
+
+
+def test_a_second_run_stores_nothing_new(ada_agrees, tmp_path):
+    first = bring_in(ada_agrees, recording("opencua"))
+    unpacked = tmp_path / "events.jsonl"
+    unpacked.write_bytes(gzip.decompress(recording("opencua").read_bytes()))
+    again = bring_in(ada_agrees, unpacked, start="2026-03-02T08:00:00Z")
+    assert again == {**first, "stored": 0, "repeated_parts": first["parts"]}
+    assert stored(ada_agrees) == first["stored"]
+    assert Act.objects.filter(action=Action.IMPORT_RUN, subject_id=ada_agrees.pk).count() == 1
+
+
+def test_another_start_is_another_recording(ada_agrees):
+    bring_in(ada_agrees, recording("opencua"))
+    assert bring_in(ada_agrees, recording("opencua"), start="2026-03-03T09:00:00+01:00")["stored"] == 4099
+
+
+def test_events_come_back_as_they_were_recorded(ada_agrees):
+    bring_in(ada_agrees, recording("ducktrack"), format="ducktrack")
+    (day,) = reading.stored_days(ada_agrees.pk)
+    recorded = read(recording("ducktrack"), FORMATS["ducktrack"], START_MS).events
+    for event in recorded:
+        if event["type"].startswith("key"):
+            event["t"] -= event["t"] % 1000
+    got = reading.table(ada_agrees.pk, day).to_pylist()
+    assert Counter(map(fields, got)) == Counter(map(fields, recorded))
+    assert not [row for row in got if row["key"] is not None]
+
+
+def test_each_part_holds_no_more_than_a_batch_may(ada_agrees):
+    said = bring_in(ada_agrees, recording("ducktrack"), format="ducktrack")
+    assert said["parts"] == -(-13401 // EVENTS_A_PART) == 3
+
+
+def test_bad_lines_are_set_aside_and_the_rest_comes_in(ada_agrees, tmp_path):
+    path = tmp_path / "events.jsonl"
+    good = {"time_stamp": 5.0, "action": "move", "x": 1.5, "y": -3}
+    lines = [good, {"time_stamp": 5.1, "action": "pause"}, {"time_stamp": 5.2, "action": "press", "name": ""}]
+    path.write_text("\ufeff" + "\n".join(map(json.dumps, lines)) + "\nnot json\n\n", encoding="utf-8")
+    said = bring_in(ada_agrees, path)
+    assert said["records"] == 4
+    assert said["events"] == {"pointermove": 1, "keydown": 1}
+    assert said["set_aside"] == {"marker": 1, "not_json": 1}
+    assert stored(ada_agrees) == 2
+
+
+def test_nothing_is_kept_of_a_person_who_said_no(ada_agrees):
+    consent_actions.withdraw(subject_id=ada_agrees.pk, purpose_key="train", path="/choices/")
+    said = bring_in(ada_agrees, recording("opencua"))
+    assert said["stored"] == 0
+    assert sum(said["withheld"].values()) == 4099
+    assert stored(ada_agrees) == 0
+
+
+def test_what_no_flow_permits_is_withheld_and_counted(ada_agrees):
+    Flow.objects.filter(source="old", category="pointer_movement").delete()
+    said = bring_in(ada_agrees, recording("opencua"))
+    assert said["withheld"] == {"pointer_movement": 4034}
+    assert said["stored"] == 4099 - 4034
+
+
+def test_only_an_import_source_takes_what_was_recorded_before_the_yes(ada_agrees):
+    start = timezone.now() - timedelta(days=2)
+    said = bring_in(ada_agrees, recording("opencua"), source="agent", start=start.isoformat())
+    assert said["stored"] == 0
+    assert sum(said["withheld"].values()) == 4099
+
+
+def test_times_ahead_of_the_clock_are_set_aside(ada_agrees):
+    start = timezone.now() + timedelta(minutes=4)
+    said = bring_in(ada_agrees, recording("opencua"), start=start.isoformat())
+    assert said["set_aside"]["in_the_future"] > 0
+    assert said["records"] == 4099 == sum(said["events"].values()) + said["set_aside"]["in_the_future"]
+
+
+def test_the_same_file_read_as_another_format_is_refused(ada_agrees):
+    bring_in(ada_agrees, recording("opencua"))
+    with pytest.raises(CommandError):
+        bring_in(ada_agrees, recording("opencua"), format="ducktrack")
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"start": "2026-03-02T09:00:00"}, {"start": "yesterday"}, {"start": "2026-02-30T09:00:00Z"}, {"source": "none"}],
+)
+def test_it_says_what_is_wrong_with_the_call(ada_agrees, over):
+    with pytest.raises(CommandError):
+        bring_in(ada_agrees, recording("opencua"), **over)
+    assert stored(ada_agrees) == 0
+
+
+def test_it_takes_nothing_in_for_somebody_unknown(ada_agrees, tmp_path):
+    shutil.copy(recording("opencua"), tmp_path)
+    ada_agrees.employee_number = "nobody"
+    with pytest.raises(CommandError):
+        bring_in(ada_agrees, tmp_path / "events.jsonl.gz")
