@@ -6,12 +6,12 @@ from django.urls import include, path
 from ninja import NinjaAPI
 
 from portal import views
+from portal.audit.api import router as ledger
 from portal.http import install_problems
 
-api = NinjaAPI(
-    title="Daylight", version="1", urls_namespace="api", docs_url="/docs", openapi_url="/openapi.json"
-)
+api = NinjaAPI(title="Daylight", version="1", urls_namespace="api", docs_url="/docs", openapi_url="/openapi.json")
 install_problems(api)
+api.add_router("/ledger", ledger)
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
 from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
 
+from consent.guards import OnlyGrowsModel, OnlyGrowsQuerySet
 from portal.audit.values import LOOKS, SENTENCES, Action
 
 
-class AppendOnly(Exception):
-    """Somebody tried to change or remove an act; the database's trigger would refuse it as well."""
-
-
-class ActQuerySet(models.QuerySet["Act"]):
+class ActQuerySet(OnlyGrowsQuerySet):
     """Reads of the trail."""
 
     def for_subject(self, subject_id: UUID) -> ActQuerySet:
@@ -28,17 +24,8 @@ class ActQuerySet(models.QuerySet["Act"]):
     def newest_first(self) -> ActQuerySet:
         return self.order_by("-at", "-pk")
 
-    def update(self, **changes: Any) -> NoReturn:
-        raise AppendOnly
 
-    def delete(self) -> NoReturn:
-        raise AppendOnly
-
-    def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
-        raise AppendOnly
-
-
-class Act(models.Model):
+class Act(OnlyGrowsModel):
     """Somebody did something. No foreign key: the trail outlives whom it names and never blocks an erasure.
 
     `facts` hold nothing that must be erased: no event values, no app names, no words a person wrote.
@@ -48,7 +35,7 @@ class Act(models.Model):
     action = models.CharField(max_length=40)
     actor_kind = models.CharField(max_length=8)
     actor_id = models.CharField(max_length=64)
-    actor_role = models.CharField(max_length=40, blank=True)
+    actor_role = models.CharField(max_length=80, blank=True)
     actor_label = models.CharField(max_length=200, blank=True)
     subject_id = models.UUIDField(null=True)
     purpose = models.CharField(max_length=64, blank=True)
@@ -64,14 +51,6 @@ class Act(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor_kind} {self.actor_id}"
-
-    def save(self, *args: Any, **options: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **options)
-
-    def delete(self, *args: Any, **options: Any) -> NoReturn:
-        raise AppendOnly
 
     @property
     def sentence(self) -> str:

@@ -70,7 +70,7 @@ def hourly(*parts: object) -> str:
 def _act(action: Action, actor: Actor, subject_id: UUID | None, purpose: str, case: str, facts: Facts | None) -> Act:
     own = actor.kind is ActorKind.PERSON and subject_id is not None and actor.id == str(subject_id)
     return Act(
-        action=action,
+        action=Action(action),
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_role=actor.role,

@@ -65,6 +65,8 @@ class Action(StrEnum):
     REQUEST_DONE = "request.done"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_STUCK = "request.stuck"
+    QUEUE_VIEWED = "queue.viewed"
+    CASE_VIEWED = "case.viewed"
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"
     ERASURE_STARTED = "erasure.started"
@@ -122,6 +124,8 @@ SENTENCES = {
     Action.REQUEST_DONE: _("completed a request"),
     Action.REQUEST_EXPIRED: _("removed a copy whose time was over"),
     Action.REQUEST_STUCK: _("could not go on with a request"),
+    Action.QUEUE_VIEWED: _("looked at the queue of requests"),
+    Action.CASE_VIEWED: _("opened the case of a request"),
     Action.HOLD_PLACED: _("placed a legal hold"),
     Action.HOLD_RELEASED: _("released a legal hold"),
     Action.ERASURE_STARTED: _("began a deletion"),

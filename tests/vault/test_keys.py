@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 import uuid
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections, transaction
 
 from portal.vault import cache, keyring, keys
@@ -15,6 +18,7 @@ from portal.vault.models import KeyList, SubjectKey
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 MONTH, DAY, NEXT = "2026-11", "2026-11-20", "2026-11-21"
 PLACE = aad("block", DAY)
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -188,7 +192,7 @@ def test_a_key_that_cannot_be_copied_outside_is_not_made(ada, settings, tmp_path
     before = _stored()
     (tmp_path / "a file").write_text("not a folder")
     settings.KEYRING_DIR = tmp_path / "a file"
-    with pytest.raises(OSError):  # noqa: PT011: which one is the system's business
+    with pytest.raises(OSError):
         keys.key_for(ada, 1, MONTH, DAY)
     cache.forget(ada)
     assert _stored() == before
@@ -201,17 +205,18 @@ def test_half_a_line_of_a_killed_writer_harms_neither_what_was_before_nor_after(
     assert _contents(keyring.read()) == _stored()
 
 
-def test_a_lost_keys_database_is_filled_from_the_copy(ada):
+def test_a_lost_keys_database_is_filled_from_the_copy(ada, capsys):
     blob = keys.seal_for(ada, 1, MONTH, DAY, b"still here", PLACE)
     SubjectKey.objects.all().delete()
     KeyList.objects.all().delete()
     cache.forget(ada)
     with pytest.raises(keys.KeyGone):
         keys.open_for(ada, MONTH, blob, PLACE)
-    assert keyring.restore() == 3
+    call_command("restore_keyring")
+    assert capsys.readouterr().out == "restored 3 rows\n"
     assert keys.open_for(ada, MONTH, blob, PLACE) == b"still here"
-    with pytest.raises(keyring.NotEmpty):
-        keyring.restore()
+    with pytest.raises(CommandError, match="not empty"):
+        call_command("restore_keyring")
 
 
 def test_the_copy_outside_is_for_its_owner_alone(ada):
@@ -235,3 +240,25 @@ def _contents(rows):
     wanted = ("subject_id", "kind", "epoch", "month", "kek_id")
     read = lambda row: tuple(str(getattr(row, name, "")) for name in wanted)  # noqa: E731
     return sorted((*read(row), bytes(getattr(row, "sealed", b"") or getattr(row, "wrapped", b""))) for row in rows)
+
+
+def test_processes_that_want_the_same_new_day_get_one_key(ada):
+    results = FORK.Queue()
+
+    def want(barrier):
+        connections["keys"].connection = None  # the parent's socket is not ours to use
+        barrier.wait()
+        results.put(keys.key_for(ada, 1, MONTH, DAY).id)
+        results.close()
+        results.join_thread()
+        os._exit(0)
+
+    barrier = FORK.Barrier(4)
+    children = [FORK.Process(target=want, args=(barrier,)) for _ in range(4)]
+    for child in children:
+        child.start()
+    found = {results.get(timeout=20) for _ in children}
+    for child in children:
+        child.join(20)
+    assert found == {keys.key_for(ada, 1, MONTH, DAY).id}
+    assert _contents(keyring.read()) == _stored()
