@@ -80,7 +80,38 @@ CALIFORNIA_CONFIRM = Rule("ccpa-confirm", working_days=10)
 HOUSE = Rule("house", months=1, extended_months=3)
 
 EU_STATES = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LI",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "NO",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
 )
 UK_NATIONS = {"": "ENG", "ENG": "ENG", "WLS": "WLS", "SCT": "SCT", "NIR": "NIR"}
 

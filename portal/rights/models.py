@@ -21,6 +21,7 @@ from portal.rights.values import (
     CLOSED_STATES,
     COPIES,
     STEP_LABELS,
+    UNDECIDED_STATES,
     Fenced,
     Format,
     Kind,
@@ -51,6 +52,9 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
     def open(self) -> SubjectRequestQuerySet:
         return self.exclude(state__in=CLOSED_STATES)
 
+    def undecided(self) -> SubjectRequestQuerySet:
+        return self.filter(state__in=UNDECIDED_STATES)
+
     def overdue(self) -> SubjectRequestQuerySet:
         return self.open().filter(due__lt=timezone.localdate())
 
@@ -69,7 +73,7 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         return self.filter(pk=request.pk, attempt=request.attempt, state=State.PROCESSING)
 
     def claim(self, request_id: UUID | str, seconds: int) -> int | None:
-        """Take the lease in one UPDATE by the database's clock; return the fencing token, None if there is nothing to take.
+        """Take the lease in one UPDATE by the database's clock; return the fencing token, None if it is not free.
 
         An attempt counts as failed until its chunk is recorded, so that a worker that is killed counts too.
         """
@@ -159,6 +163,10 @@ class SubjectRequest(models.Model):
         return self.kind in COPIES
 
     @property
+    def needs_decision(self) -> bool:
+        return self.state in UNDECIDED_STATES
+
+    @property
     def is_open(self) -> bool:
         return self.state not in CLOSED_STATES
 
@@ -169,7 +177,7 @@ class SubjectRequest(models.Model):
 
     @property
     def asked_ms(self) -> int:
-        return int(self.received.timestamp() * 1000)
+        return int(self.opened_at.timestamp() * 1000)
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -257,7 +265,6 @@ class Bundle(models.Model):
     epoch = models.PositiveIntegerField()
     made_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    handed_out_on = models.DateField(null=True, blank=True)
     # The table of contents: names, digests, sizes and counts, sealed under the bundle's own key.
     sealed_index = models.BinaryField(null=True)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
+Cursor = dict[str, Any]
 
 
 class Kind(TextChoices):
@@ -69,6 +70,15 @@ UNDECIDED_STATES = frozenset(
         State.EXTENDED,
     }
 )
+
+
+# What an erasure of collected data leaves, and the coded reason (inventory.py has every table).
+KEPT: tuple[tuple[Text, str], ...] = (
+    (_("Your decisions and their receipts, because they say what may be collected"), "legal_obligation"),
+    (_("The record of who looked at your data, without the data"), "legal_obligation"),
+    (_("This request and its certificate, without the data"), "legal_obligation"),
+)
+KEPT_FOR_OTHERS = (_("Events that another purpose still covers"), "no_grounds_for_deletion_request")
 
 
 class StepState(TextChoices):
@@ -132,6 +142,8 @@ class Extension(TextChoices):
 STEP_LABELS: dict[str, Text] = {
     "gather": _("Looking up which days there are"),
     "write_days": _("Writing your data, day by day"),
+    "join_tables": _("Joining the days into one table a category"),
+    "write_schema": _("Describing the fields"),
     "write_sections": _("Writing what is known about you and why"),
     "close_archive": _("Checking and closing the archive"),
     "fence": _("Stopping anything new from coming in, and making new keys"),
@@ -154,14 +166,6 @@ class DryRun:
 
     goes: Counter[str]
     stays: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """When an answer is due, and the sentence that says how the date was found."""
-
-    due: datetime
-    explanation: str
 
 
 class NotAllowed(Exception):

@@ -1,0 +1,322 @@
+"""What people and programs may do with requests: ask, decide, cancel, withdraw, pause. Nothing here enqueues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from consent import actions as decisions
+from consent.actions import Recorded
+from consent.models import Decision
+from consent.values import DecisionKind, Scope
+from portal.audit import trail
+from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
+from portal.events import rewrite
+from portal.people.subjects import find, in_line
+from portal.rights import bundle, plans
+from portal.rights.models import SubjectRequest
+from portal.rights.opening import act, actor_key, digest, plan, put_in, reused, set_deadline
+from portal.rights.values import (
+    KEPT,
+    KEPT_FOR_OTHERS,
+    UNDECIDED_STATES,
+    DryRun,
+    Extension,
+    Format,
+    Ground,
+    Kind,
+    NotAllowed,
+    OpenedBy,
+    Refusal,
+    State,
+)
+
+EVERYTHING = Scope()
+ERASE_LATER = timedelta(hours=72)
+NO = frozenset({DecisionKind.WITHDRAWN, DecisionKind.REFUSED, DecisionKind.OBJECTED})
+
+
+def open_request(
+    *,
+    kind: str,
+    subject_id: UUID,
+    by: Actor,
+    scope: Scope = EVERYTHING,
+    format: str = Format.CSV,
+    opened_by: str = OpenedBy.SELF,
+    ground: str = "",
+    note: str = "",
+    received_at: datetime | None = None,
+    channel: str = "",
+    representative: str = "",
+    idempotency_key: str = "",
+    not_before: datetime | None = None,
+) -> SubjectRequest:
+    """Put a request in and begin it where nobody has to decide; the same key or a double click gives the first one.
+
+    Raises NotAllowed: unknown subject, a time to come, or a key that was used for something else.
+    """
+    asked = {
+        "kind": str(kind),
+        "subject_id": str(subject_id),
+        "scope": scope.to_json(),
+        "format": str(format),
+        "ground": ground,
+        "note": note,
+        "channel": channel,
+        "representative": representative,
+    }
+    wanted = SubjectRequest(
+        **(asked | {"subject_id": subject_id}),
+        opened_by=opened_by,
+        opener_id=actor_key(by),
+        idempotency_key=idempotency_key,
+        body_digest=digest(asked | {"received_at": received_at.isoformat() if received_at else ""}),
+        received=received_at or timezone.now(),
+        not_before=not_before,
+        wake_at=not_before,
+    )
+    try:
+        return put_in(wanted, by)
+    except IntegrityError as error:
+        raise reused() from error
+
+
+def dry_run(subject_id: UUID, scope: Scope = EVERYTHING) -> DryRun:
+    """Say what an erasure asked now would take, and what would stay and why."""
+    now_ms = int(timezone.now().timestamp() * 1000)
+    return DryRun(goes=rewrite.count_matching(subject_id, scope, now_ms), stays=kept(scope))
+
+
+def kept(scope: Scope) -> list[tuple[str, str]]:
+    rows = KEPT if scope.purposes is None else (*KEPT, KEPT_FOR_OTHERS)
+    return [(str(text), code) for text, code in rows]
+
+
+# --- deciding
+
+
+def why_not_handle(request: SubjectRequest, by: Actor) -> str:
+    """Return the code of what keeps this actor from deciding, empty if nothing does."""
+    if actor_key(by) == request.opener_id:
+        return "handler.opened_it"
+    if by.kind == ActorKind.CLIENT:
+        return ""
+    employee = find(UUID(by.id)) if by.kind == ActorKind.PERSON else None
+    if employee is None or not employee.has_perm("requests.handle"):
+        return "handler.not_permitted"
+    return "handler.concerned" if in_line(employee.pk, request.subject_id) else ""
+
+
+def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Lock the row for a decision; raises NotAllowed if it is not this actor's or nobody's to take."""
+    if code := why_not_handle(request, by):
+        raise NotAllowed(code, _("You cannot decide on this request."))
+    found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+    if found.state not in UNDECIDED_STATES:
+        raise NotAllowed("request.decided", _("There is nothing to decide on this request any more."))
+    return found
+
+
+@transaction.atomic
+def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Grant what was asked: work begins, or what has no work is done at once."""
+    found = _locked(request, by)
+    found.decided_by = actor_key(by)
+    found.proposed_refusal = found.reason_code = found.reason = ""
+    act(Action.REQUEST_APPROVED, found, by)
+    if found.kind in plans.PLANS:
+        found.state = State.PROCESSING
+        plan(found)
+    else:
+        _grant(found)
+        found.state, found.closed_at = State.DELIVERED, timezone.now()
+        act(Action.REQUEST_DONE, found, by, once=True)
+    found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
+    return found
+
+
+def _grant(request: SubjectRequest) -> None:
+    if request.kind == Kind.RESTRICTION:
+        decisions.restrict(subject_id=request.subject_id, scope=request.wanted)
+    if request.kind == Kind.OBJECTION:
+        person = Actor(ActorKind.PERSON, str(request.subject_id), "employee")
+        open_request(
+            kind=Kind.ERASURE,
+            subject_id=request.subject_id,
+            by=person,
+            scope=request.wanted,
+            ground=Ground.OBJECTION,
+            not_before=request.not_before,
+        )
+
+
+@transaction.atomic
+def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -> SubjectRequest:
+    """Refuse with a coded ground; it stands once a second person, not a program, has signed it off (Art. 12(5))."""
+    if ground not in Refusal.values:
+        raise NotAllowed("ground.unknown", _("Choose one of the grounds listed."))
+    found = _locked(request, by)
+    first = found.decided_by if found.proposed_refusal == ground else ""
+    signed = by.kind == ActorKind.PERSON and first.startswith(ActorKind.PERSON) and first != actor_key(by)
+    if not (first.startswith(ActorKind.PERSON) and by.kind == ActorKind.CLIENT):
+        found.decided_by = actor_key(by)
+    found.proposed_refusal, found.reason_code = ground, ground
+    found.reason = note or str(Refusal(ground).label)
+    found.state = State.REFUSED if signed else State.IN_REVIEW
+    found.closed_at = timezone.now() if signed else None
+    act(Action.REQUEST_REFUSED, found, by, ground=ground, stands=str(signed).lower())
+    found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
+    return found
+
+
+@transaction.atomic
+def extend(*, request: SubjectRequest, by: Actor, reason: str) -> SubjectRequest:
+    """Take more time, once, inside the first month, with a coded reason (Art. 12(3))."""
+    if reason not in Extension.values:
+        raise NotAllowed("reason.unknown", _("Choose one of the reasons listed."))
+    if code := why_not_handle(request, by):
+        raise NotAllowed(code, _("You cannot decide on this request."))
+    found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+    late = timezone.localdate() > found.first_due
+    if not found.is_open or found.due != found.first_due or late:
+        raise NotAllowed("extension.not_possible", _("Time can be extended once, before the first date."))
+    set_deadline(found, extended=True)
+    found.reason_code, found.reason = reason, str(Extension(reason).label)
+    if found.state in UNDECIDED_STATES:
+        found.state = State.EXTENDED
+    act(Action.REQUEST_EXTENDED, found, by, reason=reason)
+    found.save(update_fields=["due", "rule", "explanation", "reason_code", "reason", "state"])
+    return found
+
+
+def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Take a request back until its first irreversible step; a worker at it can write nothing more."""
+    with transaction.atomic():
+        found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+        if not _may_cancel(found, by):
+            raise NotAllowed("handler.not_permitted", _("You cannot cancel this request."))
+        if not found.can_cancel:
+            raise NotAllowed("request.irreversible", _("It is too late to cancel this request."))
+        SubjectRequest.objects.filter(pk=found.pk).update(
+            state=State.WITHDRAWN, attempt=F("attempt") + 1, lease_until=None, closed_at=Now()
+        )
+        act(Action.REQUEST_CANCELLED, found, by)
+    bundle.remove_of(found)
+    found.refresh_from_db()
+    return found
+
+
+def _may_cancel(request: SubjectRequest, by: Actor) -> bool:
+    own = by.kind == ActorKind.PERSON and by.id == str(request.subject_id)
+    return own or actor_key(by) == request.opener_id or not why_not_handle(request, by)
+
+
+def retry(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Go on with a request that gave up, after somebody has mended the cause."""
+    if code := why_not_handle(request, by):
+        raise NotAllowed(code, _("You cannot decide on this request."))
+    SubjectRequest.objects.filter(pk=request.pk, state=State.NEEDS_ATTENTION).update(
+        state=State.PROCESSING, failures=0, wake_at=None, lease_until=None
+    )
+    request.refresh_from_db()
+    return request
+
+
+# --- decisions that call data back
+
+
+@transaction.atomic
+def withdraw(
+    *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now"
+) -> tuple[Recorded, SubjectRequest]:
+    """Take a yes back and call back what no other purpose covers: now, or in 72 hours with `erase="72h"`."""
+    recorded = decisions.withdraw(subject_id=subject_id, purpose_key=purpose_key, path=path)
+    request = open_request(
+        kind=Kind.ERASURE,
+        subject_id=subject_id,
+        by=by,
+        scope=Scope(purposes=_no_longer_covered(subject_id) | {purpose_key}),
+        ground=Ground.CONSENT_WITHDRAWN,
+        not_before=_begins(erase),
+    )
+    return recorded, request
+
+
+def _begins(erase: str) -> datetime | None:
+    return timezone.now() + ERASE_LATER if erase == "72h" else None
+
+
+def _no_longer_covered(subject_id: UUID) -> frozenset[str]:
+    """Return the purposes that have a no: data bound only to these and the one now withdrawn has no purpose left."""
+    latest = Decision.objects.for_subject(subject_id).latest_by_purpose()
+    return frozenset(decision.purpose_key for decision in latest if decision.kind in NO)
+
+
+@transaction.atomic
+def object_to(
+    *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now"
+) -> tuple[Recorded, SubjectRequest]:
+    """Object: collection stops at once, and somebody decides whether what there is goes (Art. 21).
+
+    `erase` says how soon it goes if the objection is upheld: now, or 72 hours after the objection.
+    """
+    recorded = decisions.object_to(subject_id=subject_id, purpose_key=purpose_key, path=path)
+    request = open_request(
+        kind=Kind.OBJECTION,
+        subject_id=subject_id,
+        by=by,
+        scope=Scope(purposes=_no_longer_covered(subject_id) | {purpose_key}),
+        not_before=_begins(erase),
+    )
+    return recorded, request
+
+
+def pause(*, subject_id: UUID, until: datetime, by: Actor) -> str:
+    """Stop all collection until a time; returns the pause's key."""
+    if by.id != str(subject_id):
+        raise NotAllowed("pause.not_yours", _("Only the person can pause."))
+    return decisions.pause(subject_id=subject_id, until=until)
+
+
+def resume(*, subject_id: UUID, by: Actor) -> None:
+    if by.id != str(subject_id):
+        raise NotAllowed("pause.not_yours", _("Only the person can end a pause."))
+    decisions.resume(subject_id=subject_id)
+
+
+# --- handing over
+
+
+@dataclass(frozen=True)
+class Download:
+    """A ZIP to be sent: its size, and its bytes as they are opened."""
+
+    name: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+def download(*, request: SubjectRequest, by: Actor) -> Download:
+    """Write the access down, then open the archive; raises NotAllowed `bundle.not_ready` or `bundle.gone`.
+
+    Must be called outside any transaction: the access is committed before the first byte.
+    """
+    archive = bundle.opened(request)
+    trail.access(
+        Action.BUNDLE_DOWNLOADED,
+        actor=by,
+        subject_id=request.subject_id,
+        purpose=ReadPurpose.SUBJECT_REQUEST,
+        case=str(request.pk),
+    )
+    bundle.mark_handed_out(request)
+    return Download(f"daylight-{request.received:%Y-%m-%d}.zip", archive.size, archive.chunks())

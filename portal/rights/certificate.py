@@ -1,0 +1,110 @@
+"""The certificate of an erasure: what went, what stayed and why, what it cannot cover; signed, and a leaf."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import rfc8785
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from consent import checkpoints, leaf, ledger
+from portal.audit.models import Act
+from portal.audit.values import Action
+from portal.rights.models import SubjectRequest
+from portal.rights.values import KEPT, KEPT_FOR_OTHERS, StepFailed
+
+FORMAT = "daylight/certificate/v1"
+CONTENT = "keystroke_content"
+# What the second reading went through (erasure.read_again).
+STORES = ("blocks", "segments", "volumes", "last apps in front", "copies", "keys of the old epoch")
+
+
+def issue(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]) -> None:
+    """Sign, append the leaf and keep the certificate, in the caller's fenced transaction."""
+    signer = checkpoints.signer()
+    if signer is None:
+        raise StepFailed(_("The key that signs certificates cannot be read."))
+    body = _body(request, goes, epochs)
+    signed = rfc8785.dumps(body)
+    document = {
+        "certificate": body,
+        "signature": base64.b64encode(signer.signature(signed)).decode(),
+        "key": signer.verifier().to_text(),
+    }
+    record = {
+        "at": body["issued"],
+        "certificate_sha256": hashlib.sha256(signed).hexdigest(),
+        "kind": body["kind"],
+        "subject_id": str(request.subject_id),
+    }
+    SubjectRequest.objects.held(request).update(sealed_certificate=request.sealed("certificate", document))
+    ledger.append("erasure", request.subject_id, record)
+
+
+def _body(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "format": FORMAT,
+        "request": str(request.pk),
+        "subject_id": str(request.subject_id),
+        "kind": kind_of(request),
+        "ground": request.ground or "unspecified",
+        "scope": request.scope,
+        "received": leaf.stamp(request.received),
+        "asked": leaf.stamp(request.opened_at),
+        "issued": leaf.stamp(now),
+        "origin": settings.LEDGER_ORIGIN,
+        "erased": {
+            "events": sum(count for category, count in goes.items() if category != CONTENT),
+            "by_category": {category: goes[category] for category in sorted(goes)},
+        },
+        "kept": [{"what": str(text), "why": code} for text, code in _kept(request)],
+        "stores_read": [{"store": store, "found": 0} for store in STORES],
+        "keys": {"destroyed_epoch": epochs[0], "current_epoch": epochs[1], "renewed": request.renewed},
+        "not_covered": _not_covered(request, now),
+    }
+
+
+def kind_of(request: SubjectRequest) -> str:
+    scope = request.wanted
+    if scope.purposes is not None:
+        return "withdrawal"
+    return "part" if request.scope else "everything"
+
+
+def _kept(request: SubjectRequest) -> list[tuple[Any, str]]:
+    return [*KEPT] if request.wanted.purposes is None else [*KEPT, KEPT_FOR_OTHERS]
+
+
+def _not_covered(request: SubjectRequest, now: datetime) -> list[dict[str, str]]:
+    """Say what no erasure of ours reaches, and when each lapses; empty where nobody can name a date."""
+    forgotten = now + timedelta(seconds=settings.KEY_CACHE_SECONDS)
+    rows = [
+        {
+            "what": str(_("Keys that running programs still hold in memory")),
+            "lapses": forgotten.astimezone(UTC).isoformat(timespec="seconds"),
+        },
+        {
+            "what": str(
+                _(
+                    "Copies of both databases that were taken together with the key file before the keys were renewed;"
+                    " copies without that key file opened nothing from this date on"
+                )
+            ),
+            "lapses": now.astimezone(UTC).date().isoformat(),
+        },
+    ]
+    return rows + [
+        {"what": str(_("A copy that was downloaded on %(day)s") % {"day": day}), "lapses": ""}
+        for day in _handed_out(request)
+    ]
+
+
+def _handed_out(request: SubjectRequest) -> list[str]:
+    acts = Act.objects.for_subject(request.subject_id).filter(action=Action.BUNDLE_DOWNLOADED)
+    return sorted({at.date().isoformat() for at in acts.values_list("at", flat=True)})

@@ -1,0 +1,222 @@
+"""The steps of an erasure: fence first, the old key last, then a second reading, then the certificate."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from consent import actions as decisions
+from consent import gate, journal
+from consent.models import Gate
+from portal.audit import trail
+from portal.audit.values import SYSTEM, Action
+from portal.events import rewrite
+from portal.register.models import Source
+from portal.register.values import Kind as SourceKind
+from portal.rights import bundle, certificate, expiry
+from portal.rights.models import Bundle, StepRun, SubjectRequest
+from portal.rights.values import Cursor, StepFailed, StepState, Wait
+from portal.vault import keys, objects
+
+CHUNK_SECONDS = 8.0
+TURN_SECONDS = 5
+POLL_SECONDS = 5
+VOLUME = "volume"
+
+
+def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Make the new keys, then fence the scope and switch to them in one commit; one erasure of a person at a time."""
+    if "new" not in cursor:
+        return _begin_epoch(request)
+    with request.fenced():
+        row = gate.hold_exclusive(request.subject_id)
+        if not _is_fenced(row, request):
+            _wait_for_turn(request, row)
+            if row.key_epoch != cursor["old"]:
+                return {}
+            _put_up(request, cursor["new"])
+        StepRun.objects.filter(request=request, name="fence").update(state=StepState.DONE)
+    return None
+
+
+def _begin_epoch(request: SubjectRequest) -> Cursor:
+    row = Gate.objects.get(subject_id=request.subject_id)
+    _wait_for_turn(request, row)
+    touched = rewrite.touched_keys(request.subject_id, request.wanted)
+    new = keys.begin_epoch(request.subject_id, row.key_epoch, touched)
+    return {"old": row.key_epoch, "new": new}
+
+
+def _is_fenced(row: Gate, request: SubjectRequest) -> bool:
+    return any(each["key"] == str(request.pk) for each in row.fences)
+
+
+def _wait_for_turn(request: SubjectRequest, row: Gate) -> None:
+    if under_way(row, besides=request.pk):
+        raise Wait(TURN_SECONDS)
+
+
+def under_way(row: Gate, besides: UUID | None = None) -> bool:
+    """Return whether an erasure of the person has its fence up and the old key not yet destroyed."""
+    others = [each["key"] for each in row.fences if each["key"] != str(besides)]
+    waiting = StepRun.objects.filter(request__in=others, name="destroy_old_key")
+    return waiting.exclude(state=StepState.DONE).exists()
+
+
+def _put_up(request: SubjectRequest, epoch: int) -> None:
+    decisions.fence(
+        subject_id=request.subject_id,
+        key=str(request.pk),
+        scope=request.wanted,
+        asked_ms=request.asked_ms,
+        key_epoch=epoch,
+        lasting=_may_be_imported(request),
+    )
+    _act(Action.ERASURE_STARTED, request)
+
+
+def _may_be_imported(request: SubjectRequest) -> bool:
+    imports = Source.objects.filter(kind=SourceKind.IMPORT)
+    sources = request.wanted.sources
+    return (imports if sources is None else imports.filter(pk__in=sources)).exists()
+
+
+def _act(action: Action, request: SubjectRequest) -> None:
+    trail.record(
+        action,
+        actor=SYSTEM,
+        subject_id=request.subject_id,
+        case=str(request.pk),
+        once=f"{action}:{request.pk}",
+    )
+
+
+def _epochs(request: SubjectRequest) -> tuple[int, int]:
+    cursor = request.steps.get(name="fence").cursor
+    return cursor["old"], cursor["new"]
+
+
+def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Count what goes and list what is touched, once and behind the fence, so that nothing is added later."""
+    if request.tally is None:
+        touched = rewrite.touched_keys(request.subject_id, request.wanted)
+        days = rewrite.touched_days(request.subject_id, request.wanted)
+        goes = rewrite.count_matching(request.subject_id, request.wanted, request.asked_ms)
+        tally = {"goes": dict(goes), "days": [day.isoformat() for day in days], "keys": sorted(touched)}
+        with request.fenced():
+            SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
+    return None
+
+
+def _tally(request: SubjectRequest) -> dict[str, Any]:
+    request.refresh_from_db(fields=["sealed_tally"])
+    return request.tally or {"goes": {}, "days": [], "keys": []}
+
+
+def rewrite_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    days, epoch = _tally(request)["days"], _epochs(request)[1]
+    done, began = cursor.get("done", 0), time.monotonic()
+    while done < len(days) and time.monotonic() - began < CHUNK_SECONDS:
+        day = date.fromisoformat(days[done])
+        rewrite.rewrite_day(request.subject_id, day, request.wanted, request.asked_ms, epoch)
+        done += 1
+    return {"done": done, "total": len(days)} if done < len(days) else None
+
+
+def rewrite_volumes(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    months, epoch = _months(request), _epochs(request)[1]
+    done, began = cursor.get("done", 0), time.monotonic()
+    while done < len(months) and time.monotonic() - began < CHUNK_SECONDS:
+        rewrite.rewrite_volume(request.subject_id, months[done], request.wanted, epoch)
+        done += 1
+    return {"done": done, "total": len(months)} if done < len(months) else None
+
+
+def _months(request: SubjectRequest) -> list[str]:
+    return sorted({month for month, name in _tally(request)["keys"] if name == VOLUME})
+
+
+def delete_bundles(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Remove every copy that was begun before; copies begun from now on wait until the old key is gone."""
+    found = Bundle.objects.filter(subject_id=request.subject_id).select_related("request")
+    removed = cursor.get("removed", [])
+    if "removed" not in cursor or found.exclude(pk__in=removed).exists():
+        # Named before they go, so that their keys are left behind even if a worker makes them anew meanwhile.
+        return {"removed": sorted({*removed, *(str(each.pk) for each in found)})}
+    for each in found:
+        expiry.call_back(each.request, _("It was deleted together with data that it held."))
+    return None
+
+
+def _removed(request: SubjectRequest) -> list[str]:
+    return request.steps.get(name="delete_bundles").cursor.get("removed", [])
+
+
+def carry_keys(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    old, new = _epochs(request)
+    dropped = {(month, name) for month, name in _tally(request)["keys"]}
+    dropped |= {(bundle.MONTH, name) for name in _removed(request)}
+    keys.carry_over(request.subject_id, old, new, dropped)
+    return None
+
+
+def destroy_old_key(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    with request.fenced():
+        _act(Action.ERASURE_KEYS_DESTROYED, request)
+    keys.destroy_epoch(request.subject_id, _epochs(request)[0])
+    return None
+
+
+def read_again(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Read every store again, apart from what the steps before believed; anything found stops the certificate."""
+    found = rewrite.residue(request.subject_id, request.wanted, request.asked_ms)
+    left = [name for each in _removed(request) for name in objects.names(f"bundles/{each}")]
+    for name in left:
+        objects.delete(name)
+    if _epochs(request)[0] in keys.epochs(request.subject_id):
+        raise StepFailed(_("The old key is still there."))
+    if found or left:
+        raise StepFailed(_("The second reading found something that should be gone."))
+    return None
+
+
+def write_journal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Write outside the databases that this is gone, so that a restore does not bring it back."""
+    old, new = _epochs(request)
+    facts = {
+        "subject_id": str(request.subject_id),
+        "request": str(request.pk),
+        "scope": request.scope,
+        "asked_ms": request.asked_ms,
+        "old_epoch": old,
+        "new_epoch": new,
+    }
+    with request.fenced():
+        step = StepRun.objects.filter(request=request, name="write_journal").exclude(state=StepState.DONE)
+        if step.update(state=StepState.DONE):
+            journal.append("erasure", facts)
+    return None
+
+
+def await_renewal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Wait until all keys are wrapped anew, so that copies of `keys` from before open nothing."""
+    SubjectRequest.objects.held(request).filter(waiting_since=None).update(waiting_since=Now())
+    request.refresh_from_db(fields=["renewed"])
+    if not request.renewed:
+        raise Wait(min(POLL_SECONDS, max(1, settings.KEK_RENEWAL_SECONDS)))
+    return None
+
+
+def certify(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    with request.fenced():
+        request.refresh_from_db()
+        if not request.has_certificate:
+            certificate.issue(request, _tally(request)["goes"], _epochs(request))
+            _act(Action.ERASURE_CERTIFIED, request)
+    return None

@@ -1,0 +1,114 @@
+"""How a request is put in: once a click and once a key, with its deadline and its steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.audit import trail
+from portal.audit.values import Action, Actor
+from portal.people.subjects import find
+from portal.rights import deadlines, plans
+from portal.rights.models import StepRun, SubjectRequest
+from portal.rights.values import Kind, NotAllowed, OpenedBy, State
+
+DOUBLE_CLICK = timedelta(seconds=10)
+SKEW = timedelta(minutes=5)
+
+
+def actor_key(by: Actor) -> str:
+    """Name an actor so that a person and a client never share a name."""
+    return f"{by.kind}:{by.id}"
+
+
+def digest(asked: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def reused() -> NotAllowed:
+    return NotAllowed("idempotency_key.reused", _("This Idempotency-Key was used for another request."))
+
+
+def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
+    with transaction.atomic():
+        _one_at_a_time(wanted.subject_id)
+        if found := _same(wanted):
+            return found
+        set_deadline(wanted)
+        wanted.state = _first_state(wanted)
+        wanted.save(force_insert=True)
+        if wanted.state == State.PROCESSING:
+            plan(wanted)
+        act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
+    return wanted
+
+
+def _one_at_a_time(subject_id: UUID) -> None:
+    """Two clicks at once must see each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"request:{subject_id}"])
+
+
+def _same(wanted: SubjectRequest) -> SubjectRequest | None:
+    mine = SubjectRequest.objects.filter(opener_id=wanted.opener_id)
+    if wanted.idempotency_key:
+        found = mine.filter(idempotency_key=wanted.idempotency_key).first()
+        if found and found.body_digest != wanted.body_digest:
+            raise reused()
+        return found
+    if wanted.opened_by != OpenedBy.SELF:
+        return None
+    lately = timezone.now() - DOUBLE_CLICK
+    twins = mine.for_subject(wanted.subject_id).open().filter(opened_at__gte=lately, kind=wanted.kind)
+    return twins.filter(scope=wanted.scope, format=wanted.format).first()
+
+
+def set_deadline(request: SubjectRequest, *, extended: bool = False) -> None:
+    employee = find(request.subject_id)
+    if employee is None:
+        raise NotAllowed("subject.unknown", _("There is no such person."))
+    if request.received > timezone.now() + SKEW:
+        raise NotAllowed("received_at.future", _("A request cannot be received in the future."))
+    rule, days_off = deadlines.rule_for(employee.jurisdiction)
+    received_on = request.received.astimezone(ZoneInfo(employee.time_zone)).date()
+    found = deadlines.due(rule, days_off, received_on, extended=extended)
+    request.due, request.rule, request.explanation = found.day, found.rule, found.explanation
+    if not extended:
+        request.first_due = found.day
+
+
+def _first_state(request: SubjectRequest) -> State:
+    """A copy starts at once, an erasure if the person asked for it; the rest waits for somebody to decide."""
+    own = request.opened_by == OpenedBy.SELF
+    if request.is_copy or (request.kind == Kind.ERASURE and own):
+        return State.PROCESSING
+    return State.IN_REVIEW
+
+
+def plan(request: SubjectRequest) -> None:
+    StepRun.objects.bulk_create(
+        [
+            StepRun(request=request, position=position, name=name)
+            for position, name in enumerate(plans.names(request.kind))
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def act(action: Action, request: SubjectRequest, by: Actor, *, once: bool = False, **facts: str) -> None:
+    trail.record(
+        action,
+        actor=by,
+        subject_id=request.subject_id,
+        case=str(request.pk),
+        facts={**facts},
+        once=f"{action}:{request.pk}" if once else "",
+    )

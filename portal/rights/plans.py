@@ -1,0 +1,67 @@
+"""Which steps answer which request, in which order, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portal.audit.values import Action
+from portal.rights import access, erasure
+from portal.rights.models import SubjectRequest
+from portal.rights.values import Cursor, Kind, State
+
+Step = Callable[[SubjectRequest, Cursor], Cursor | None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Each step may run again from any cursor it has returned; None means that it is done."""
+
+    steps: tuple[Step, ...]
+    ends: State
+    act: Action
+
+
+PLANS: dict[str, Plan] = {
+    Kind.ACCESS: Plan(
+        (
+            access.gather,
+            access.write_days,
+            access.join_tables,
+            access.write_sections,
+            access.close_archive,
+        ),
+        State.READY,
+        Action.REQUEST_READY,
+    ),
+    Kind.PORTABILITY: Plan(
+        (access.gather, access.write_days, access.join_tables, access.write_schema, access.close_archive),
+        State.READY,
+        Action.REQUEST_READY,
+    ),
+    Kind.ERASURE: Plan(
+        (
+            erasure.fence,
+            erasure.count,
+            erasure.rewrite_days,
+            erasure.rewrite_volumes,
+            erasure.delete_bundles,
+            erasure.carry_keys,
+            erasure.destroy_old_key,
+            erasure.read_again,
+            erasure.write_journal,
+            erasure.await_renewal,
+            erasure.certify,
+        ),
+        State.DELIVERED,
+        Action.REQUEST_DONE,
+    ),
+}
+
+
+def names(kind: str) -> list[str]:
+    return [step.__name__ for step in PLANS[kind].steps]
+
+
+def step(kind: str, name: str) -> Step:
+    return next(each for each in PLANS[kind].steps if each.__name__ == name)

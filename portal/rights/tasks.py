@@ -1,0 +1,53 @@
+"""Wakes the workers; the rows are the queue, so that nothing is lost when these are."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from portal.rights import expiry, renewal, runner
+from portal.rights.models import SubjectRequest
+
+log = logging.getLogger(__name__)
+AT_ONCE = 200
+
+
+@shared_task
+def advance(request_id: str) -> None:
+    if runner.advance(request_id):
+        nudge(request_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Wake whatever nobody works at: not nudged, lost, or left by a worker that died."""
+    for request_id in SubjectRequest.objects.unclaimed().order_by("due").values_list("pk", flat=True)[:AT_ONCE]:
+        nudge(request_id)
+
+
+@shared_task
+def renew_kek() -> None:
+    for request_id in renewal.renew_if_due():
+        nudge(request_id)
+
+
+@shared_task
+def expire_bundles() -> None:
+    expiry.expire()
+
+
+def nudge(request_id: UUID | str) -> None:
+    """Wake a worker once this is committed; without a broker the sweep finds the row."""
+    transaction.on_commit(lambda: _send(str(request_id)), robust=True)
+
+
+def _send(request_id: str) -> None:
+    try:
+        advance.apply_async((request_id,), retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("request %s waits for the sweep: %s", request_id, type(error).__name__)
