@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".partial-"
+TRIES = 5
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
@@ -32,6 +33,23 @@ def create(path: Path, data: bytes, mode: int = 0o600) -> bool:
     return True
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for its owner alone, and those above it: `mkdir(parents=True)` would leave them open."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def remove_empty(folder: Path, *, below: Path) -> None:
+    """Remove a folder and those above it that are empty, but for `below`: their names say whose they were."""
+    while folder != below and below in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
 def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -43,14 +61,22 @@ def sync_directory(path: Path) -> None:
 @contextlib.contextmanager
 def _beside(path: Path, chunks: Iterable[bytes], mode: int) -> Iterator[Path]:
     """Yield a synced file next to `path` that is gone afterwards, unless it was moved."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(_open_new(partial, mode), "wb") as file:
             _write(file, chunks)
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _open_new(path: Path, mode: int) -> int:
+    """Make a file and the folders above it, again if somebody removes an empty folder in between."""
+    for _ in range(TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            make_folder(path.parent)
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    raise FileNotFoundError(path)
 
 
 def _write(file: BinaryIO, chunks: Iterable[bytes]) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from portal.vault.files import sync_directory, write_atomically
+from portal.vault.files import make_folder, sync_directory, write_atomically
 from portal.vault.models import KeyList, SubjectKey
 
 Row = SubjectKey | KeyList
@@ -74,7 +74,7 @@ def _append(lines: Iterable[bytes]) -> None:
     target = path()
     if not data:
         return
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(target.parent)
     known = target.exists()
     descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "rb+", buffering=0) as file:

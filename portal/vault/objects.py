@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from portal.vault.files import PARTIAL, write_atomically
+from portal.vault.files import PARTIAL, remove_empty, write_atomically
 
 _PART = "[A-Za-z0-9][A-Za-z0-9._-]*"
 SAFE = re.compile(f"{_PART}(/{_PART})*")
@@ -59,7 +59,10 @@ def open_read(name: str) -> BinaryIO:
 def delete(name: str) -> None:
     """Remove an object; one that is not there is fine."""
     _check(name)
-    _storage().delete(name)
+    storage = _storage()
+    storage.delete(name)
+    if isinstance(storage, FileSystemStorage):
+        remove_empty(Path(storage.path(name)).parent, below=Path(storage.location))
 
 
 def names(prefix: str = "") -> Iterator[str]:

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from django.core.files.storage import storages
@@ -78,10 +79,11 @@ class TestFiles(ObjectTests):
     """FileSystemStorage, the default."""
 
     def test_nobody_else_reads_them(self, own_files):
-        objects.put("a/b", b"x")
-        path = own_files / "vault" / "a" / "b"
+        objects.put("a/b/c", b"x")
+        path = own_files / "vault" / "a" / "b" / "c"
         assert path.stat().st_mode & 0o777 == 0o600
-        assert path.parent.stat().st_mode & 0o077 == 0
+        for folder in (path.parent, path.parent.parent, own_files / "vault"):
+            assert folder.stat().st_mode & 0o077 == 0
 
     def test_a_full_disk_is_an_error_and_leaves_no_part_of_a_file(self, own_files):
         objects.put("a/b", b"before")
@@ -107,6 +109,30 @@ class TestFiles(ObjectTests):
         objects.put("a/b", b"x")
         (own_files / "vault" / "a" / ".partial-00").write_bytes(b"half")
         assert list(objects.names()) == ["a/b"]
+
+    def test_a_folder_goes_with_its_last_object_since_its_name_tells_whose_it_was(self, own_files):
+        objects.put("segments/ada/2026-11-20/1", b"x")
+        objects.put("segments/ben/2026-11-20/1", b"x")
+        objects.delete("segments/ada/2026-11-20/1")
+        assert os.listdir(own_files / "vault" / "segments") == ["ben"]
+        objects.delete("segments/ben/2026-11-20/1")
+        assert os.listdir(own_files / "vault") == []
+        objects.delete("segments/ben/2026-11-20/1")
+
+    def test_putting_and_deleting_beside_each_other_loses_no_object(self):
+        def come_and_go():
+            for _ in range(200):
+                objects.put("a/b/passing", b"x")
+                objects.delete("a/b/passing")
+
+        other = threading.Thread(target=come_and_go)
+        other.start()
+        for each in range(100):
+            objects.put(f"a/b/{each}", b"x")
+            objects.delete(f"a/b/{each}")
+        objects.put("a/b/staying", b"x")
+        other.join()
+        assert list(objects.names()) == ["a/b/staying"]
 
 
 class TestMemory(ObjectTests):
