@@ -12,12 +12,13 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 API_PREFIX = "/api/"
 MOST_ERRORS = 20
+FAR = 1_000_000
 Pointers = Sequence[tuple[str, str]]
 View = Callable[..., HttpResponse]
 
@@ -53,9 +54,7 @@ def problem(
 
 def _pointers(error: ValidationError) -> Pointers:
     """Turn ninja's locations (`body`, argument, field ...) into JSON pointers."""
-    return [
-        ("/" + "/".join(str(part) for part in each["loc"][2:]), str(each["msg"])) for each in error.errors
-    ]
+    return [("/" + "/".join(str(part) for part in each["loc"][2:]), str(each["msg"])) for each in error.errors]
 
 
 def install_problems(api: NinjaAPI) -> None:
@@ -67,15 +66,11 @@ def install_problems(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        return problem(
-            422, "invalid", "The request breaks the schema; each error says where.", _pointers(error)
-        )
+        return problem(422, "invalid", "The request breaks the schema; each error says where.", _pointers(error))
 
     @api.exception_handler(AuthenticationError)
     def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-        return problem(
-            401, "token.missing", "Send a valid bearer token.", headers={"WWW-Authenticate": "Bearer"}
-        )
+        return problem(401, "token.missing", "Send a valid bearer token.", headers={"WWW-Authenticate": "Bearer"})
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -119,9 +114,30 @@ def offset_of(cursor: str) -> int:
         padded = cursor + "=" * (-len(cursor) % 4)
         return max(0, int(base64.urlsafe_b64decode(padded.encode()))) if cursor else 0
     except (ValueError, binascii.Error, UnicodeEncodeError) as error:
-        raise Problem(
-            422, "cursor.invalid", "Use the cursor of the page before.", [("/cursor", "unknown")]
-        ) from error
+        raise Problem(422, "cursor.invalid", "Use the cursor of the page before.", [("/cursor", "unknown")]) from error
+
+
+def page_number(asked: QueryDict) -> int:
+    """Return which page of a list is asked for, from 1; 404 for what is no page."""
+    text = asked.get("page", "1")
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < FAR):
+        raise Http404
+    return int(text)
+
+
+def pager(asked: QueryDict, number: int, *, more: bool, text: str) -> dict[str, str]:
+    """Return what `_pager.html` shows; the other parameters of the address stay."""
+
+    def address(to: int) -> str:
+        query = asked.copy()
+        query["page"] = str(to)
+        return f"?{query.urlencode()}"
+
+    return {
+        "previous": address(number - 1) if number > 1 else "",
+        "next": address(number + 1) if more else "",
+        "text": text,
+    }
 
 
 class SecurityHeaders:

@@ -7,13 +7,20 @@ from ninja import NinjaAPI
 
 from portal import views
 from portal.audit.api import router as ledger
+from portal.events.api import router as collectors
 from portal.http import install_problems
 
 api = NinjaAPI(title="Daylight", version="1", urls_namespace="api", docs_url="/docs", openapi_url="/openapi.json")
 install_problems(api)
 api.add_router("/ledger", ledger)
+api.add_router("", collectors)
 
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("choices/", include("portal.rights.urls_choices")),
+    path("", include("portal.events.urls")),
+    path("", include("portal.rights.urls")),
+    path("", include("portal.audit.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),

@@ -106,6 +106,21 @@ def _gap_bars(days: Days, gaps: Gaps) -> go.Bar:
     )
 
 
+def _tick(day: date, few: bool) -> str:
+    # Two lines, so that seven days fit on a telephone.
+    return f"{date_format(day, 'D')}<br>{day.day}" if few else date_format(day, "j M")
+
+
+def _key(days: Days, gaps: Gaps) -> list[tuple[str, str]]:
+    """Return (name, colour token) of what the figure shows, for the key under it; the stylesheet hatches `gap`."""
+    shown = [(words.category(key), TOKENS[key]) for key in categories(days)]
+    if any(dropped(day) for day in days):
+        shown.append((_("Dropped on arrival"), DROPPED_TOKEN))
+    if any(day.day in gaps for day in days):
+        shown.append((_("Time without collection"), "gap"))
+    return shown
+
+
 def volume_figure(days: Days, gaps: Gaps = NO_GAPS) -> go.Figure:
     """Return events a day, stacked by category; dropped ones on top, days without collection hatched."""
     bars = [_bars(days, key) for key in categories(days)]
@@ -119,14 +134,13 @@ def volume_figure(days: Days, gaps: Gaps = NO_GAPS) -> go.Figure:
     figure.update_layout(
         template=None,
         barmode="stack",
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
+        showlegend=False,
         xaxis={
             "type": "category",
             "categoryorder": "array",
             "categoryarray": [day.day.isoformat() for day in days],
             "tickvals": [day.isoformat() for day in ticks],
-            "ticktext": [date_format(day, "D j" if few else "j M") for day in ticks],
+            "ticktext": [_tick(day, few) for day in ticks],
             "tickangle": 0,
         },
         yaxis={"rangemode": "tozero", "tickformat": "~s", "nticks": 5},
@@ -176,6 +190,16 @@ def volume_sentence(days: Days, gaps: Gaps = NO_GAPS) -> str:
     return " ".join(part for part in (said, more, _gap_sentence(days, gaps)) if part)
 
 
+def volume_note(days: Days, gaps: Gaps = NO_GAPS) -> str:
+    """Say what the totals beside the figure do not: the fullest day, and the pauses."""
+    busiest = max(days, key=kept)
+    said = _("Most was kept on %(day)s: %(events)s.") % {
+        "day": _long(busiest.day),
+        "events": words.events(kept(busiest)),
+    }
+    return " ".join(part for part in (said if kept(busiest) else "", _gap_sentence(days, gaps)) if part)
+
+
 def volume_chart(days: Days, gaps: Gaps = NO_GAPS, *, name: str = "volume", tall: bool = False) -> dict[str, Any]:
     """Return all that `_chart.html` shows."""
     return {
@@ -183,6 +207,7 @@ def volume_chart(days: Days, gaps: Gaps = NO_GAPS, *, name: str = "volume", tall
         "figure": volume_figure(days, gaps).to_dict(),
         "label": volume_sentence(days, gaps),
         "sentence": volume_sentence(days, gaps),
+        "key": _key(days, gaps),
         "table": volume_table(days, gaps),
         "tall": tall,
     }

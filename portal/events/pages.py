@@ -5,9 +5,10 @@ from __future__ import annotations
 import calendar
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from consent.models import Purpose
 from portal.events import charts, gaps, reading, words
 from portal.events.forms import DayFilter, Filter
 from portal.events.values import DayTotal
+from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.register.models import Retention, Source
 
@@ -57,18 +59,17 @@ class Slice:
     height: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cell:
     """A day in the calendar."""
 
     day: date
-    href: str
-    kept: int
-    dropped: int
+    short: str
     gap: str
     slices: list[Slice]
     label: str
     is_today: bool
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ class Count:
     count: int
     href: str
     token: str = ""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something was dropped on arrival, and how much."""
+
+    says: str
+    count: int
+    categories: list[tuple[str, int]]
+    days: list[tuple[date, int]]
 
 
 @dataclass(frozen=True)
@@ -96,31 +107,50 @@ class Line:
     fields: list[tuple[str, Any]]
 
 
-def weeks(days: Sequence[DayTotal], off: charts.Gaps, owner: Employee, today: date) -> list[list[Cell | None]]:
+def short(count: int) -> str:
+    """Return 950, 7.2k, 41k, 1.3M: what fits a cell."""
+    for one, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= one:
+            return f"{count / one:.1f}{unit}".replace(".0", "") if count < 10 * one else f"{count // one}{unit}"
+    return str(count)
+
+
+def narrowed(days: Iterable[DayTotal], category: str, source: str) -> list[DayTotal]:
+    """Return the same days as if nothing but this category, or this source, had been kept."""
+    if source:
+        days = [replace(day, events=day.sources.get(source, {}), sources=_one(day.sources, source)) for day in days]
+    if category:
+        days = [replace(day, events=_one(day.events, category)) for day in days]
+    return list(days)
+
+
+def _one(counts: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {key: counts[key]} if key in counts else {}
+
+
+def weeks(
+    days: Sequence[DayTotal], off: charts.Gaps, owner: Employee, today: date, suffix: str = ""
+) -> list[list[Cell | None]]:
     """Return a month's days by weeks from Monday; None where another month's day stands or the day is to come."""
-    known = {day.day: day for day in days}
     tallest = max(map(charts.kept, days), default=0) or 1
+    cells = {day.day: _cell(day, off.get(day.day, ""), tallest, today) for day in days if day.day <= today}
+    for cell in cells.values():
+        cell.href = reverse("day", args=[owner.pk, cell.day]) + suffix
     first = days[0].day
     return [
-        [
-            _cell(known[day], gaps.get(day, ""), owner, tallest, today) if day in known and day <= today else None
-            for day in week
-        ]
-        for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
+        [cells.get(day) for day in week] for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
     ]
 
 
-def _cell(day: DayTotal, gap: str, owner: Employee, tallest: int, today: date) -> Cell:
+def _cell(day: DayTotal, gap: str, tallest: int, today: date) -> Cell:
     kept, dropped = charts.kept(day), charts.dropped(day)
     said = [date_format(day.day, "l j F"), _("%(kept)s kept") % {"kept": words.events(kept)}]
     said += [_("%(count)s dropped") % {"count": f"{dropped:,}"}] if dropped else []
     said += [charts.gap_reason(gap)] if gap else []
     return Cell(
         day=day.day,
-        href=reverse("day", args=[owner.pk, day.day]),
-        kept=kept,
-        dropped=dropped,
-        gap=gap,
+        short=short(kept) if kept else "",
+        gap=charts.gap_name(gap),
         slices=_slices(day, tallest),
         label=", ".join(said),
         is_today=day.day == today,
@@ -141,7 +171,7 @@ def by_category(days: Iterable[DayTotal], href: str) -> list[Count]:
     for day in days:
         total.update(day.events)
     return [
-        Count(words.category(key), total[key], f"{href}?category={key}", token)
+        Count(words.category(key), total[key], f"{href}category={key}", token)
         for key, token in charts.TOKENS.items()
         if total[key]
     ]
@@ -151,20 +181,26 @@ def by_source(days: Iterable[DayTotal], titles: Mapping[str, str], href: str) ->
     total: Counter[str] = Counter()
     for day in days:
         total.update({key: sum(counts.values()) for key, counts in day.sources.items()})
-    return [Count(titles.get(key, key), count, f"{href}?source={key}") for key, count in total.most_common()]
+    return [Count(titles.get(key, key), count, f"{href}source={key}") for key, count in total.most_common()]
 
 
-def by_reason(days: Iterable[DayTotal]) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """Return why something was dropped, how much of it, and of which categories."""
+def by_reason(days: Iterable[DayTotal]) -> list[Reason]:
+    """Return why something was dropped, most first, of which categories and on which days."""
     found: dict[str, Counter[str]] = {}
+    seen: dict[str, Counter[date]] = {}
     for day in days:
         for category, reasons in day.withheld.items():
             for reason, count in reasons.items():
                 found.setdefault(reason, Counter())[category] += count
-    ordered = sorted(found.items(), key=lambda each: -each[1].total())
+                seen.setdefault(reason, Counter())[day.day] += count
     return [
-        (words.dropped(reason), counts.total(), [(words.category(key), n) for key, n in counts.most_common()])
-        for reason, counts in ordered
+        Reason(
+            says=words.dropped(reason),
+            count=counts.total(),
+            categories=[(words.category(key), count) for key, count in counts.most_common()],
+            days=sorted(seen[reason].items(), reverse=True),
+        )
+        for reason, counts in sorted(found.items(), key=lambda each: -each[1].total())
     ]
 
 
@@ -184,25 +220,34 @@ def kept_for(categories: Iterable[str]) -> list[tuple[str, int]]:
     return [(words.category(key), longest[key]) for key in charts.TOKENS if key in longest]
 
 
-def month(owner: Employee, days: Sequence[DayTotal], off: charts.Gaps, today: date) -> dict[str, Any]:
-    """Return what the calendar of a month shows."""
-    first = days[0].day
-    after = days[-1].day + timedelta(days=1)
+def month(owner: Employee, days: Sequence[DayTotal], off: charts.Gaps, today: date, asked: QueryDict) -> dict[str, Any]:
+    """Return what the calendar of a month shows, all of it or one category or source."""
+    first, after = days[0].day, days[-1].day + timedelta(days=1)
+    titles, here = source_titles(), f"?month={days[0].day:%Y-%m}"
+    category, source = asked.get("category", ""), asked.get("source", "")
+    shown = narrowed(days, category, source)
     return {
         "first": first,
         "before": first - timedelta(days=1),
         "after": after if after <= today else None,
-        "weeks": weeks(days, off, owner, today),
-        "categories": by_category(days, ""),
-        "sources": by_source(days, source_titles(), ""),
+        "weeks": weeks(shown, off, owner, today, _suffix(category, source)),
+        "weekdays": [date_format(first + timedelta(days=n - first.weekday()), "D") for n in range(7)],
+        "here": here,
+        "only": words.category(category) if category else titles.get(source, source),
+        "categories": by_category(days, f"{here}&"),
+        "sources": by_source(days, titles, f"{here}&"),
         "reasons": by_reason(days),
         "retention": kept_for(charts.categories(days)),
-        "kept": sum(map(charts.kept, days)),
+        "kept": sum(map(charts.kept, shown)),
         "dropped": sum(map(charts.dropped, days)),
         "size": words.size(sum(day.bytes for day in days)),
-        "has_gaps": bool(off),
         "still_sending": still_sending(days),
     }
+
+
+def _suffix(category: str, source: str) -> str:
+    wanted = {key: value for key, value in (("category", category), ("source", source)) if value}
+    return f"?{urlencode(wanted)}" if wanted else ""
 
 
 def still_sending(days: Iterable[DayTotal]) -> list[str]:
@@ -212,7 +257,7 @@ def still_sending(days: Iterable[DayTotal]) -> list[str]:
     return sorted(titles.get(key, key) for key in keys)
 
 
-def day(owner: Employee, total: DayTotal, asked: QueryDict, page: int) -> dict[str, Any]:
+def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
     """Return what a day shows around its events: figures, filters and the neighbouring days."""
     sources = source_titles()
     here = reverse("day", args=[owner.pk, total.day])
@@ -227,13 +272,14 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict, page: int) -> dict[s
         "before": total.day - timedelta(days=1),
         "after": total.day + timedelta(days=1) if total.day < timezone.localdate() else None,
         "form": form,
-        "page": page,
+        "page": page_number(asked),
         "asked": asked,
         "kept": charts.kept(total),
         "dropped": charts.dropped(total),
         "size": words.size(total.bytes),
         "gap": charts.gap_reason(gap),
-        "categories": by_category([total], here),
+        "categories": by_category([total], f"{here}?"),
+        "sources": by_source([total], sources, f"{here}?"),
         "reasons": by_reason([total]),
         "ends": ends(total),
         "still_sending": still_sending([total]),
@@ -272,17 +318,8 @@ def events(owner: Employee, shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pager(asked: QueryDict, page: int, total: int) -> dict[str, str]:
     pages = max(1, -(-total // PAGE))
-
-    def address(number: int) -> str:
-        query = asked.copy()
-        query["page"] = str(number)
-        return f"?{query.urlencode()}"
-
-    return {
-        "previous": address(page - 1) if page > 1 else "",
-        "next": address(page + 1) if page < pages else "",
-        "text": _("Page %(page)s of %(pages)s") % {"page": f"{page:,}", "pages": f"{pages:,}"},
-    }
+    text = _("Page %(page)s of %(pages)s") % {"page": f"{page:,}", "pages": f"{pages:,}"}
+    return pager(asked, page, more=page < pages, text=text)
 
 
 def lines(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sources: Mapping[str, str]) -> list[Line]:

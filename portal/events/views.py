@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -26,14 +26,15 @@ def data(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
     last = forms.month_after(first) - timedelta(days=1)
     days = charts.filled(reading.days(subject_id, f"{first:%Y-%m}"), first, last)
     past = [day for day in days if day.day <= today]
-    return render(request, "events/data.html", pages.month(request.user, days, gaps(request.user, past), today))
+    shown = pages.month(request.user, days, gaps(request.user, past), today, request.GET)
+    return render(request, "events/data.html", shown)
 
 
 @own_page
 def day(request: HttpRequest, *, subject_id: UUID, day: date) -> HttpResponse:
     """One day's events, a page at a time; the look is written down, once an hour, before anything is opened."""
     month = reading.days(subject_id, f"{day:%Y-%m}")
-    shown = pages.day(request.user, charts.filled(month, day, day)[0], request.GET, _page_number(request))
+    shown = pages.day(request.user, charts.filled(month, day, day)[0], request.GET)
     trail.record(
         Action.DATA_VIEWED,
         actor=actor_of(request, about=subject_id),
@@ -52,10 +53,3 @@ def chart(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
     first = today - timedelta(days=span - 1)
     days = charts.filled(pages.days_since(subject_id, first, today), first, today)
     return render(request, "events/chart.html", pages.volume(request.user, days, gaps(request.user, days), SPANS))
-
-
-def _page_number(request: HttpRequest) -> int:
-    text = request.GET.get("page", "1")
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 10**7):
-        raise Http404
-    return int(text)

@@ -21,6 +21,16 @@ SELECT id FROM line WHERE id IS NOT NULL
 """
 
 
+BELOW = """
+WITH RECURSIVE line(id) AS (
+    SELECT id FROM people_employee WHERE manager_id = %s
+    UNION
+    SELECT e.id FROM people_employee e JOIN line ON e.manager_id = line.id
+)
+SELECT id FROM line
+"""
+
+
 def find(id_or_number: UUID | str) -> Employee | None:
     """Return the person of this subject_id or employee number, employed or not."""
     if isinstance(id_or_number, UUID):
@@ -50,9 +60,18 @@ def subject_or_404(token: Token, id_or_number: UUID | str) -> Employee:
 
 def above(employee_id: UUID) -> set[UUID]:
     """Everybody in the line of managers over this person."""
+    return _line(ABOVE, employee_id)
+
+
+def _line(query: str, employee_id: UUID) -> set[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(ABOVE, [employee_id])
+        cursor.execute(query, [employee_id])
         return {row[0] for row in cursor.fetchall()}
+
+
+def line_of(employee_id: UUID) -> set[UUID]:
+    """Everybody above and below this person: whose cases they do not handle, and who does not handle theirs."""
+    return above(employee_id) | _line(BELOW, employee_id)
 
 
 def in_line(one: UUID, other: UUID) -> bool:

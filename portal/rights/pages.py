@@ -1,0 +1,217 @@
+"""What the pages of requests show, worked out before the template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404, QueryDict
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+
+from consent.models import Purpose
+from consent.values import Scope
+from portal.audit.models import Act
+from portal.audit.words import actor
+from portal.events import words
+from portal.http import page_number, pager
+from portal.people.models import Employee
+from portal.rights.choices import category_words, listed
+from portal.rights.models import Bundle, StepRun, SubjectRequest
+from portal.rights.values import DryRun, Kind, Refusal, State, StepState
+
+PAGE = 20
+SOON = timedelta(days=7)
+TONES = {
+    State.NEEDS_ATTENTION: "stop",
+    State.REFUSED: "off",
+    State.IN_REVIEW: "off",
+    State.EXPIRED: "plain",
+    State.WITHDRAWN: "plain",
+    State.PROCESSING: "plain",
+}
+
+
+def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
+    """Say how much is meant: everything, or what narrows it."""
+    said = []
+    if scope.categories is not None:
+        said.append(listed(category_words(scope.categories)))
+    if scope.purposes is not None:
+        named = listed(f"“{titles.get(key, key)}”" for key in sorted(scope.purposes))
+        said.append(_("what nothing but %(purposes)s covered") % {"purposes": named})
+    if scope.sources is not None:
+        said.append(_("from %(sources)s") % {"sources": listed(sorted(scope.sources))})
+    said += _span_words(scope)
+    return ", ".join(said) or _("everything")
+
+
+def _span_words(scope: Scope) -> list[str]:
+    start, end = _at(scope.from_ms), _at(scope.to_ms)
+    if start and end and end - start <= timedelta(hours=25) and start.time() == end.time():
+        return [date_format(start, "l j F Y")]
+    said = [_("from %(time)s") % {"time": _moment(start)}] if start else []
+    return [*said, _("until %(time)s") % {"time": _moment(end)}] if end else said
+
+
+def _at(ms: int | None) -> datetime | None:
+    return None if ms is None else timezone.localtime(datetime.fromtimestamp(ms / 1000, UTC))
+
+
+def _moment(at: datetime) -> str:
+    return f"{date_format(at, 'j F Y')}, {time_format(at, 'H:i:s')}"
+
+
+def purpose_titles() -> dict[str, str]:
+    return dict(Purpose.objects.values_list("key", "title"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request in a list."""
+
+    request: SubjectRequest
+    scope: str
+    tone: str
+    overdue: bool = False
+    soon: bool = False
+    person: Employee | None = None
+
+
+def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUID, Employee] | None = None) -> Row:
+    today = timezone.localdate()
+    return Row(
+        request=request,
+        scope=scope_words(request.wanted, titles),
+        tone=TONES.get(State(request.state), ""),
+        overdue=request.is_open and request.due < today,
+        soon=request.is_open and today <= request.due <= today + SOON,
+        person=people.get(request.subject_id) if people else None,
+    )
+
+
+def page_of(found: QuerySet[Any], asked: QueryDict, size: int = PAGE) -> tuple[list[Any], dict[str, str]]:
+    """Return one page of a list and its pager; one row more than shown says whether another page follows."""
+    number = page_number(asked)
+    rows = list(found[(number - 1) * size : number * size + 1])
+    if number > 1 and not rows:
+        raise Http404
+    text = _("Page %(page)d") % {"page": number}
+    return rows[:size], pager(asked, number, more=len(rows) > size, text=text)
+
+
+def own_list(person: Employee, asked: QueryDict) -> dict[str, Any]:
+    found = SubjectRequest.objects.for_subject(person.pk).prefetch_related("steps")
+    requests, pager = page_of(found, asked)
+    titles = purpose_titles()
+    return {"rows": [_row(each, titles) for each in requests], "pager": pager}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as shown: what it does, and how far it is."""
+
+    says: str
+    state: str
+    done: int
+    total: int
+
+
+def _step(run: StepRun, current: StepRun | None, working: bool) -> Step:
+    state = "done" if run.state == StepState.DONE else "now" if working and run == current else "todo"
+    return Step(str(run.label), state, run.done, run.total)
+
+
+def one(request: SubjectRequest) -> dict[str, Any]:
+    """Return what a person sees of a request: how far it is, what is left, what can be done."""
+    steps = list(request.steps.all())
+    current = next((run for run in steps if run.state != StepState.DONE), None)
+    working = request.state == State.PROCESSING
+    done, total = request.progress
+    bundle = Bundle.objects.filter(request=request).first() if request.is_copy else None
+    return {
+        "subject_request": request,
+        "scope": scope_words(request.wanted, purpose_titles()),
+        "tone": TONES.get(State(request.state), ""),
+        "steps": [_step(run, current, working) for run in steps],
+        "now": current.label if working and current else "",
+        "done": done,
+        "total": total,
+        "live": working or request.state in {State.RECEIVED, State.ACKNOWLEDGED},
+        "deleted": _is_deleted(request, steps),
+        "can_cancel": request.can_cancel,
+        "expires": bundle.expires_at if bundle else None,
+        "refresh_seconds": 3 if working else None,
+        "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
+    }
+
+
+def _is_deleted(request: SubjectRequest, steps: Iterable[StepRun]) -> bool:
+    """Whether the data is gone and only the certificate is waited for."""
+    if request.kind != Kind.ERASURE or request.state != State.PROCESSING:
+        return False
+    done = {run.name for run in steps if run.state == StepState.DONE}
+    return "read_again" in done or "destroy_old_key" in done
+
+
+def history(request: SubjectRequest) -> list[Act]:
+    """Return what was done with a request, oldest first, without the person's own looks."""
+    return list(Act.objects.for_subject(request.subject_id).filter(case=str(request.pk)).order_by("at", "pk"))
+
+
+def dry(run: DryRun) -> dict[str, Any]:
+    goes = [(words.category(key), run.goes[key]) for key in words.CATEGORIES if run.goes.get(key)]
+    stays = [(text, Refusal(code).label if code in Refusal.values else code) for text, code in run.stays]
+    return {"goes": goes, "total": sum(count for _name, count in goes), "stays": stays}
+
+
+def queue(handler: Employee, line: set[UUID], asked: QueryDict) -> dict[str, Any]:
+    """Return the requests of others, the most urgent first; never those of one's own line."""
+    found = SubjectRequest.objects.exclude(subject_id__in=line | {handler.pk}).prefetch_related("steps")
+    state, kind = asked.get("state", "open"), asked.get("kind", "")
+    if state == "review":
+        found = found.filter(state=State.IN_REVIEW)
+    elif state != "all":
+        found = found.open()
+    if kind in Kind.values:
+        found = found.filter(kind=kind)
+    requests, pager = page_of(found.order_by("due", "received"), asked, 50)
+    titles = purpose_titles()
+    people = Employee.objects.in_bulk({each.subject_id for each in requests})
+    return {
+        "rows": [_row(each, titles, people) for each in requests],
+        "pager": pager,
+        "shown": state if state in {"review", "all"} else "open",
+        "kind": kind,
+        "kinds": Kind.choices,
+    }
+
+
+def case(request: SubjectRequest, why_not: str) -> dict[str, Any]:
+    """Return what somebody who handles it sees of a request: no event, and no count of events or days."""
+    row = _row(request, purpose_titles())
+    return {
+        "subject_request": request,
+        "row": row,
+        "person": Employee.objects.filter(pk=request.subject_id).first(),
+        "now": request.current_step.label if request.state == State.PROCESSING and request.current_step else "",
+        "why_not": why_not,
+        "in_review": request.state not in {State.PROCESSING, State.NEEDS_ATTENTION} and request.is_open,
+        "proposed": Refusal(request.proposed_refusal).label if request.proposed_refusal else "",
+        "history": [(actor(act), act.sentence, act.at) for act in history(request)],
+        "late": date_left(request),
+    }
+
+
+def date_left(request: SubjectRequest) -> str:
+    if not request.is_open:
+        return ""
+    left = (request.due - timezone.localdate()).days
+    if left < 0:
+        return _("overdue by %(days)d days") % {"days": -left}
+    return _("%(days)d days left") % {"days": left}

@@ -1,0 +1,33 @@
+"""Delete everything and stop collecting: one click, one transaction."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from consent import actions as decisions
+from consent import gate
+from consent.values import Basis
+from portal.audit.values import Actor
+from portal.rights import actions
+from portal.rights.models import SubjectRequest
+from portal.rights.values import Kind
+
+OBJECTIONABLE = frozenset({Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
+PATH = "page:erase"
+
+
+@transaction.atomic
+def stop_and_erase(*, subject_id: UUID, by: Actor) -> SubjectRequest:
+    """Take every yes back and object where that is the way out; then erase what there is.
+
+    The withdrawals open no erasure of their own: this one takes everything.
+    """
+    state = gate.read(subject_id)
+    for grant in state.grants.values() if state else ():
+        if grant.basis == Basis.CONSENT:
+            decisions.withdraw(subject_id=subject_id, purpose_key=grant.purpose, path=PATH)
+        elif grant.basis in OBJECTIONABLE:
+            actions.object_to(subject_id=subject_id, purpose_key=grant.purpose, by=by, path=PATH)
+    return actions.open_request(kind=Kind.ERASURE, subject_id=subject_id, by=by)
