@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
+import uuid
 
 from allauth.idp.oidc.models import Client, Token
+from django.utils import timezone
 
 from consent import actions
 from consent.models import NoticeVersion, Purpose
+from consent.values import CATEGORIES
 from portal.audit.values import Actor, ActorKind
 from portal.people import granting
 from portal.people.actions import Profile, admit_employee, set_password
 from portal.people.models import ApiClient, Employee
 from portal.people.roles import Role
+from portal.register.models import Flow, Source
 
 COVERS = {"agent": ["pointer_movement", "pointer_clicks"]}
 
@@ -71,3 +76,47 @@ def make_token(scopes, sources=(), employee=None, may_read_decisions=False, name
 def sign_in(client, employee, password=PASSWORD):
     """Sign in through the page, as a person does; return its answer."""
     return client.post("/accounts/login/", {"login": employee.email, "password": password})
+
+
+def make_source(key="agent", kind="agent", blocked_apps=(), flows=(), **over) -> Source:
+    """Make a live source with its flows, each {category, purpose_key, ...} or (category, purpose_key)."""
+    over = {"title": key.title(), "description": "Records.", "owner": "IT", "live_since": timezone.now(), **over}
+    source = Source.objects.create(key=key, kind=kind, state="live", blocked_apps=list(blocked_apps), **over)
+    for flow in flows:
+        make_flow(source, **(flow if isinstance(flow, dict) else {"category": flow[0], "purpose_key": flow[1]}))
+    return source
+
+
+def make_flow(source, category="pointer_movement", purpose_key="train", **over) -> Flow:
+    over = {"why": "To learn.", "off_hours": True, **over}
+    return Flow.objects.create(source=source, category=category, purpose_key=purpose_key, state="live", **over)
+
+
+def make_permitted(employee, categories=CATEGORIES, purpose="train", source="agent", kind="agent", **over) -> Source:
+    """Make source, flows, purpose and notice, and have the person say yes to it; events from now on may be kept.
+
+    Every category is permitted off hours; typed text comes from the app `editor` alone.
+    """
+    flow = {"exact_timing": over.pop("exact_timing", False), "off_hours": over.pop("off_hours", True)}
+    flows = [
+        {"category": each, "purpose_key": purpose, "content_apps": ["editor"] * (each == "keystroke_content"), **flow}
+        for each in categories
+    ]
+    found = make_source(source, kind, flows=flows, **over)
+    make_purpose(purpose, covers={source: list(categories)})
+    actions.give(subject_id=employee.pk, purpose_key=purpose, path="/choices/")
+    return found
+
+
+def make_batch(employee, events, source="agent", **over) -> dict:
+    """Return a batch's body as a service client sends it."""
+    subject = {"subject": str(employee.pk)} if employee else {}
+    return {"source": source, "sent_at": timezone.now().isoformat(), "events": events, **subject, **over}
+
+
+def send(client, token, body, batch=None, **headers):
+    """PUT a batch, as an object or as raw bytes; return the answer."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"authorization": f"Bearer {token}", **headers}
+    address = f"/api/v1/batches/{batch or uuid.uuid4()}"
+    return client.put(address, raw, content_type=headers.pop("content_type", "application/json"), headers=headers)

@@ -2,12 +2,71 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import hmac
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from portal.events.values import Accepted, Event
+import msgspec
+from django.db import connection, transaction
+
+from consent import gate
+from consent.values import GateState
+from portal.events import blocks, focus
+from portal.events.blocks import Written
+from portal.events.gatekeeping import Gatekeeper, Share, Sifted, sift
+from portal.events.models import BatchReceipt, Block
+from portal.events.tally import DayTally
+from portal.events.values import CONTENT, Accepted, Counts, Event
+from portal.http import MOST_ERRORS, Problem
 from portal.people.models import Employee
-from portal.register.models import Source
+from portal.register.models import Flow, Source
+from portal.vault import cipher, keys, serverkey
+
+OLDEST = timedelta(days=30)
+AHEAD = timedelta(minutes=5)
+# The answer of a batch of which nothing may be kept, not even how much it was: its sender can have it worked out again.
+NOTHING = b"{}"
+
+# Waits for another transaction that takes the same batch; no row comes back if that one commits.
+CLAIM = """
+INSERT INTO events_batchreceipt (writer, batch, subject_id, digest, answer, imported, arrived, settled)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (writer, batch) DO NOTHING RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What arrived, from whom, about whom."""
+
+    writer: str
+    batch_id: UUID
+    source: Source
+    employee: Employee
+    raw: bytes
+    events: Sequence[Event]
+    arrived: datetime
+    imported: bool
+
+    @property
+    def today(self) -> date:
+        return self.arrived.astimezone(ZoneInfo(self.employee.time_zone)).date()
+
+    @property
+    def bound(self) -> bytes:
+        return cipher.aad("receipt", self.writer, self.batch_id)
+
+    def refused(self) -> Accepted:
+        withheld = Counter(event.category for event in self.events)
+        return Accepted(self.batch_id, 0, dict(withheld), {})
+
+
+class _Known(Exception):
+    """This batch was taken before."""
 
 
 def accept(
@@ -17,9 +76,109 @@ def accept(
     source: Source,
     employee: Employee,
     raw: bytes,
-    events: list[Event],
+    events: Sequence[Event],
     arrived: datetime,
     imported: bool,
 ) -> Accepted:
     """Return what became of the batch; raises Problem (409 other bytes, 422 `t` outside the window, 503 closed)."""
-    raise NotImplementedError
+    batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported)
+    outside = _outside_window(batch)
+    known = BatchReceipt.objects.filter(writer=writer, batch=batch_id)
+    # A batch that was in time when it was first sent is answered again however late it is repeated.
+    if outside and not known.exists():
+        raise Problem(422, "event.time", "An event is too old or lies in the future.", outside)
+    try:
+        with transaction.atomic():
+            return _take(batch)
+    except _Known:
+        return _again(batch, known.get())
+
+
+def _outside_window(batch: Batch) -> list[tuple[str, str]]:
+    now = round(batch.arrived.timestamp() * 1000)
+    low = 0 if batch.imported else now - OLDEST // timedelta(milliseconds=1)
+    high = now + AHEAD // timedelta(milliseconds=1)
+    times = [event.t for event in batch.events]
+    if not times or (low <= min(times) and max(times) <= high):
+        return []
+    wrong = [place for place, t in enumerate(times) if not low <= t <= high]
+    return [(f"/events/{place}/t", "outside the time that is accepted") for place in wrong[:MOST_ERRORS]]
+
+
+def _take(batch: Batch) -> Accepted:
+    subject_id = batch.employee.pk
+    digest = serverkey.hmac(batch.raw)
+    state = gate.hold(subject_id)
+    if state is None:
+        return batch.refused()
+    if state.closed:
+        raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
+    flows = Flow.objects.live_for(batch.source.key)
+    keeper = Gatekeeper(state, batch.source, flows, batch.employee, batch.imported)
+    if not keeper.granted:
+        receipt = _claim(batch, digest, NOTHING, settled=None)
+        day = batch.today
+        told = DayTally(sending=[batch.source.key])
+        Block.objects.bulk_create([blocks.build(subject_id, day, state.key_epoch, receipt, b"", told)])
+        return batch.refused()
+    return _keep(batch, state, keeper, digest)
+
+
+def _keep(batch: Batch, state: GateState, keeper: Gatekeeper, digest: bytes) -> Accepted:
+    subject_id, source = batch.employee.pk, batch.source.key
+    before = focus.recall(subject_id, state.key_epoch, batch.writer, source)
+    sifted = sift(keeper, batch.events, before)
+    accepted = _accepted(batch.batch_id, sifted)
+    settled = None if sifted.days else batch.today
+    receipt = _claim(batch, digest, _answer(accepted), settled)
+    rows = [_block(batch, state.key_epoch, receipt, day, share) for day, share in sifted.days.items()]
+    Block.objects.bulk_create(rows)
+    if sifted.fronts:
+        focus.remember(subject_id, state.key_epoch, batch.writer, source, [*before, *sifted.fronts])
+    return accepted
+
+
+def _block(batch: Batch, epoch: int, receipt: int, day: date, share: Share) -> Block:
+    packed = b""
+    if share.events:
+        bindings = share.binding_list()
+        packed = blocks.pack(Written(batch.source.key, batch.writer, bindings, share.bound, share.events))
+    counts = share.counts(batch.source.key, len(packed))
+    return blocks.build(batch.employee.pk, day, epoch, receipt, packed, counts)
+
+
+def _accepted(batch_id: UUID, sifted: Sifted) -> Accepted:
+    withheld: Counts = {}
+    for share in sifted.days.values():
+        for category, reasons in share.withheld.items():
+            withheld[category] = withheld.get(category, 0) + sum(reasons.values())
+    stored = sum(len(share.events) for share in sifted.days.values())
+    return Accepted(batch_id, stored, withheld, {CONTENT: sifted.stripped} if sifted.stripped else {})
+
+
+def _answer(accepted: Accepted) -> bytes:
+    return msgspec.json.encode([accepted.stored, accepted.withheld, accepted.stripped])
+
+
+def _claim(batch: Batch, digest: bytes, answer: bytes, settled: date | None) -> int:
+    """Write the receipt, or raise _Known."""
+    sealed = keys.seal_evidence(batch.employee.pk, answer, batch.bound)
+    row = [batch.writer, batch.batch_id, batch.employee.pk, digest, sealed, batch.imported, batch.today, settled]
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, row)
+        claimed = cursor.fetchone()
+    if claimed is None:
+        raise _Known
+    return claimed[0]
+
+
+def _again(batch: Batch, receipt: BatchReceipt) -> Accepted:
+    """Return the first answer, if these are the bytes that it was given to."""
+    if not hmac.compare_digest(bytes(receipt.digest), serverkey.hmac(batch.raw)):
+        raise Problem(409, "batch.other", "A batch with this id and other content was taken before.")
+    opened = keys.open_evidence(receipt.subject_id, bytes(receipt.answer), batch.bound)
+    if opened == NOTHING:
+        stored, withheld, stripped = 0, batch.refused().withheld, {}
+    else:
+        stored, withheld, stripped = msgspec.json.decode(opened)
+    return Accepted(batch.batch_id, stored, withheld, stripped, replayed=True)

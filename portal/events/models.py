@@ -142,9 +142,7 @@ class LastFocus(models.Model):
     objects = OfAPerson.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["subject_id", "writer", "source"], name="one_focus_a_collector")
-        ]
+        constraints = [models.UniqueConstraint(fields=["subject_id", "writer", "source"], name="one_focus_a_collector")]
 
     def __str__(self) -> str:
         return f"{self.writer} {self.source}"

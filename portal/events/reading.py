@@ -4,26 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection
 
+from portal.events import blocks, daybook, segments, tally, volumes
+from portal.events.daybook import steadily
+from portal.events.models import Block, Volume
+from portal.events.tally import Month
 from portal.events.values import DayTotal, EventPage
+
+# One statement: a fold that commits in between would count a block twice, or not at all.
+COUNTED = """
+SELECT month, version, sealed, NULL, NULL FROM events_volume WHERE subject_id = %s AND month BETWEEN %s AND %s
+UNION ALL
+SELECT NULL, NULL, counts, day, receipt_id FROM events_block
+ WHERE subject_id = %s AND NOT folded AND day >= %s AND day < %s
+"""
+
+
+def counted(subject_id: UUID, month: str | None = None) -> Month:
+    """Return a person's counts by day, of a month or of all time."""
+    return steadily(lambda: _counted(subject_id, month))
+
+
+def _counted(subject_id: UUID, month: str | None) -> Month:
+    first, last = volumes.bounds(month) if month else ("0001-01-01", "9999-12-31")
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED, [subject_id, month or "0000", month or "9999", subject_id, first, last])
+        rows = cursor.fetchall()
+    found: Month = {}
+    for of, version, sealed, day, receipt_id in rows:
+        if of is not None:
+            volume = Volume(subject_id=subject_id, month=of, version=version, sealed=sealed)
+            tally.add_to(found, ((date.fromisoformat(each), n) for each, n in volumes.opened(volume).items()))
+        else:
+            block = Block(subject_id=subject_id, day=day, receipt_id=receipt_id, counts=sealed)
+            tally.add_to(found, [(day, blocks.counts(block))])
+    return found
 
 
 def days(subject_id: UUID, month: str | None = None) -> list[DayTotal]:
     """Return what was kept and withheld a day, oldest first, without opening an event."""
-    raise NotImplementedError
+    found = counted(subject_id, month)
+    return [found[day].total(date.fromisoformat(day)) for day in sorted(found)]
 
 
 def stored_days(subject_id: UUID) -> list[date]:
     """Return the days of which there are events, oldest first."""
-    raise NotImplementedError
+    return [total.day for total in days(subject_id) if total.events]
 
 
 def still_sending(subject_id: UUID) -> dict[date, tuple[str, ...]]:
     """Return the sources that sent, a day, although nothing of theirs may be kept."""
-    raise NotImplementedError
+    return {total.day: total.sending for total in days(subject_id) if total.sending}
+
+
+def stored(subject_id: UUID, day: date) -> pa.Table:
+    """Return the events of a day in order of time, columns as they are stored."""
+    return steadily(lambda: daybook.load(daybook.look(subject_id, day)))
 
 
 def table(subject_id: UUID, day: date) -> pa.Table:
@@ -31,7 +73,7 @@ def table(subject_id: UUID, day: date) -> pa.Table:
 
     `app` is as sent; `in_app` is the app the event belongs to. `key_purposes` are what the typed character is kept for.
     """
-    raise NotImplementedError
+    return segments.outward(stored(subject_id, day))
 
 
 def page(
@@ -46,4 +88,17 @@ def page(
     limit: int = 100,
 ) -> EventPage:
     """Return some events of a day as dictionaries without what was not sent."""
-    raise NotImplementedError
+    found = stored(subject_id, day)
+    for name, wanted in (("category", categories), ("source", sources)):
+        if wanted is not None:
+            found = found.filter(pc.is_in(found[name], value_set=pa.array(sorted(wanted), pa.string())))
+    found = _within(found, from_ms, to_ms)
+    return EventPage(segments.to_rows(found.slice(max(0, offset), limit)), found.num_rows)
+
+
+def _within(found: Any, from_ms: int | None, to_ms: int | None) -> pa.Table:
+    if from_ms is not None:
+        found = found.filter(pc.greater_equal(found["t"], from_ms))
+    if to_ms is not None:
+        found = found.filter(pc.less(found["t"], to_ms))
+    return found

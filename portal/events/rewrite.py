@@ -3,37 +3,250 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
+
+from consent import gate
 from consent.values import Scope
+from portal.events import daybook, focus, matching, reading, second_reading, segments, volumes
+from portal.events.daybook import Day
+from portal.events.models import Block, LastFocus, Segment, Volume
+from portal.events.sealing import Overtaken, claim, fold_into, point
+from portal.events.tally import DayTally, Tally
+from portal.events.values import CONTENT
+from portal.vault import objects
+
+KeyName = tuple[str, str]
+# A local day begins and ends within so much of the same day in UTC.
+WEST, EAST = timedelta(hours=12), timedelta(hours=14)
+Gone = dict[str, Counter[str]]
+residue = second_reading.residue
+
+
+@dataclass
+class Taken:
+    """What an erasure takes out of a day, by source: events, characters whose event stays, all characters."""
+
+    stays: pa.Table
+    events: Gone = field(default_factory=dict)
+    contents: Counter[str] = field(default_factory=Counter)
+    characters: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return sum(sum(each.values()) for each in self.events.values()) + sum(self.contents.values())
+
+
+def span(day: date) -> tuple[int, int]:
+    """Return the widest a local day can be, in milliseconds: in whichever zone it was kept."""
+    start = datetime.combine(day, time(), UTC)
+    first, last = start - EAST, start + timedelta(days=1) + WEST
+    return round(first.timestamp() * 1000), round(last.timestamp() * 1000)
+
+
+def _overlaps(scope: Scope, day: date) -> bool:
+    low, high = span(day)
+    return (scope.from_ms is None or scope.from_ms < high) and (scope.to_ms is None or scope.to_ms > low)
+
+
+def _names(scope: Scope, counted: DayTally) -> bool:
+    """Whether the counts of a day name a source and category of the scope; of typed characters the event's."""
+    wanted = scope.categories
+    for source, each in counted.sources.items():
+        if scope.sources is not None and source not in scope.sources:
+            continue
+        if wanted is None or (CONTENT in wanted and each.contents) or wanted & {*each.events, *each.withheld}:
+            return True
+    return bool(counted.sending)
 
 
 def touched_days(subject_id: UUID, scope: Scope) -> list[date]:
     """Return the days that may hold something in the scope."""
-    raise NotImplementedError
+    found = reading.counted(subject_id)
+    days = {date.fromisoformat(day) for day, counted in found.items() if _names(scope, counted)}
+    return sorted(day for day in days if _overlaps(scope, day))
 
 
-def touched_keys(subject_id: UUID, scope: Scope) -> set[tuple[str, str]]:
+def touched_keys(subject_id: UUID, scope: Scope) -> set[KeyName]:
     """Return the (month, name) of every key under which something in the scope may be sealed."""
-    raise NotImplementedError
+    days = {day.isoformat() for day in touched_days(subject_id, scope)}
+    months = {day[:7] for day in days} | {row.month for row in _fronts(subject_id, scope)}
+    return {(day[:7], day) for day in days} | {(month, "volume") for month in months}
+
+
+def _fronts(subject_id: UUID, scope: Scope) -> list[LastFocus]:
+    rows = LastFocus.objects.for_subject(subject_id).order_by("pk")
+    return [row for row in rows if scope.sources is None or row.source in scope.sources]
+
+
+def take(table: pa.Table, scope: Scope, asked_ms: int) -> Taken:
+    """Part a day's events into what goes and what stays."""
+    found = matching.match(table, scope, asked_ms)
+    taken = Taken(matching.what_stays(table, found, scope))
+    for source in pc.unique(table["source"]).to_pylist():
+        here = pc.equal(table["source"], source)
+        categories = Counter(table.filter(pc.and_(here, found.gone))["category"].to_pylist())
+        if categories:
+            taken.events[source] = categories
+        taken.contents[source] = matching.count(pc.and_(here, found.stripped))
+        taken.characters[source] = matching.count(pc.and_(here, pc.is_valid(table["key"]))) - _typed(
+            taken.stays, source
+        )
+    return taken
+
+
+def _typed(table: pa.Table, source: str) -> int:
+    return matching.count(pc.and_(pc.equal(table["source"], source), pc.is_valid(table["key"])))
+
+
+def _whole(scope: Scope, day: date, asked_ms: int) -> bool:
+    """Whether everything of the day goes, so that nothing need be read."""
+    low, high = span(day)
+    narrowed = (scope.categories, scope.sources, scope.apps, scope.purposes)
+    inside = (scope.from_ms is None or scope.from_ms <= low) and (scope.to_ms is None or scope.to_ms >= high)
+    return inside and asked_ms >= high and all(each is None for each in narrowed)
 
 
 def rewrite_day(subject_id: UUID, day: date, scope: Scope, asked_ms: int, epoch: int) -> int:
-    """Write what stays of a day under the epoch's key and delete the rest; return how many events went. Safe to repeat."""
-    raise NotImplementedError
+    """Write what stays of a day under the epoch's key, delete the rest; return how many events went. Safe to repeat.
+
+    Raises sealing.Overtaken or objects.Missing where a sealing was quicker: call it again.
+    """
+    seen = _older(daybook.look(subject_id, day), epoch)
+    if not (seen.segment or seen.blocks):
+        _sweep(subject_id, day, epoch)
+        return 0
+    total = _drop(seen, epoch) if _whole(scope, day, asked_ms) else _rewrite(seen, scope, asked_ms, epoch)
+    _sweep(subject_id, day, epoch)
+    return total
+
+
+def _older(seen: Day, epoch: int) -> Day:
+    """Leave out what was written since the fence stands: nothing in the scope can be in it."""
+    blocks = tuple(block for block in seen.blocks if block.epoch < epoch)
+    if seen.segment and seen.segment.epoch >= epoch:
+        return Day(seen.subject_id, seen.day, None, ()) if not blocks else seen
+    return Day(seen.subject_id, seen.day, seen.segment, blocks)
+
+
+def _drop(seen: Day, epoch: int) -> int:
+    """Delete all that was read of a day."""
+    with transaction.atomic():
+        volume, found = _claimed(seen, epoch)
+        counted = volumes.opened(volume)
+        volumes.take_in(counted, [block for block in found if not block.folded])
+        gone = counted.pop(seen.day.isoformat(), DayTally())
+        volumes.write(volume, counted, epoch)
+        volumes.discard(found)
+        if seen.segment:
+            Segment.objects.filter(pk=seen.segment.pk).delete()
+    return sum(sum(each.events.values()) for each in gone.sources.values())
+
+
+def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int) -> int:
+    taken = take(daybook.load(seen), scope, asked_ms)
+    name = ""
+    if taken.stays.num_rows:
+        header = segments.Header(seen.subject_id, seen.day, seen.generation + 1, epoch)
+        name = segments.put(header, taken.stays)
+    with transaction.atomic():
+        volume, found = _claimed(seen, epoch)
+        fold_into(volume, found, epoch)
+        _forget(volume, seen.day, taken, scope, epoch)
+        volumes.discard(found)
+        if name:
+            point(seen, epoch, name)
+        elif seen.segment:
+            Segment.objects.filter(pk=seen.segment.pk).delete()
+    return taken.total
+
+
+def _claimed(seen: Day, epoch: int) -> tuple[Volume, list[Block]]:
+    """Lock gate, volume, segment and blocks, in this order; raises Overtaken."""
+    held = gate.hold(seen.subject_id)
+    if held is None or held.key_epoch != epoch:
+        raise Overtaken
+    return volumes.lock(seen.subject_id, seen.day.isoformat()[:7], epoch), claim(seen)
+
+
+def _forget(volume: Volume, day: date, taken: Taken, scope: Scope, epoch: int) -> None:
+    counted = volumes.opened(volume)
+    here = counted.get(day.isoformat(), DayTally())
+    for source, tally in here.sources.items():
+        tally.forget(taken.events.get(source, {}), taken.characters[source])
+    _forget_withheld(here, scope)
+    volumes.write(volume, counted, epoch)
+
+
+def _forget_withheld(counted: DayTally, scope: Scope) -> None:
+    """What was withheld is known by day only, so that of a touched day it goes whole."""
+    if scope.purposes is not None:
+        return
+    for source, tally in counted.sources.items():
+        if scope.sources is None or source in scope.sources:
+            keep = scope.categories is not None
+            tally.withheld = {c: n for c, n in tally.withheld.items() if keep and c not in scope.categories}
+
+
+def _sweep(subject_id: UUID, day: date, epoch: int) -> None:
+    """Delete objects of older epochs, also those that no row names because somebody was killed."""
+    for name in objects.names(segments.prefix_of(subject_id, day)):
+        if int(name.rpartition("/")[2].partition("-")[0]) < epoch:
+            objects.delete(name)
 
 
 def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int) -> None:
     """Write a month's counts, and the last apps in front, without the scope under the epoch's key. Safe to repeat."""
-    raise NotImplementedError
+    with transaction.atomic():
+        held = gate.hold(subject_id)
+        if held is None or held.key_epoch != epoch:
+            raise Overtaken
+        volume = volumes.lock(subject_id, month, epoch)
+        counted = volumes.opened(volume)
+        for day, here in counted.items():
+            if _overlaps(scope, date.fromisoformat(day)):
+                _forget_withheld(here, scope)
+        volumes.write(volume, counted, epoch)
+        _rewrite_fronts(subject_id, month, scope, epoch)
+
+
+def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> None:
+    """Of windows seen before, keep only whether the last one is hidden: what follows must still be dropped."""
+    rows = LastFocus.objects.for_subject(subject_id).filter(month=month, epoch__lt=epoch)
+    for row in rows.select_for_update():
+        fronts = focus.opened(row)
+        if scope.sources is None or row.source in scope.sources:
+            fronts = focus.bare(fronts)
+        row.epoch = epoch
+        row.sealed = focus.seal(row, fronts)
+        row.save(update_fields=["epoch", "sealed"])
 
 
 def count_matching(subject_id: UUID, scope: Scope, asked_ms: int) -> Counter[str]:
     """Return how many events a category would go; `keystroke_content` counts characters whose event stays."""
-    raise NotImplementedError
+    found: Counter[str] = Counter()
+    for day, counted in reading.counted(subject_id).items():
+        of = date.fromisoformat(day)
+        if not (_overlaps(scope, of) and _names(scope, counted)):
+            continue
+        if _whole(scope, of, asked_ms):
+            found.update(_sum(counted.sources.values()))
+            continue
+        taken = take(reading.stored(subject_id, of), scope, asked_ms)
+        for events in taken.events.values():
+            found.update(events)
+        found[CONTENT] += sum(taken.contents.values())
+    return +found
 
 
-def residue(subject_id: UUID, scope: Scope, asked_ms: int) -> int:
-    """Return how many events in the scope any store still yields: blocks, every object of the person, counts."""
-    raise NotImplementedError
+def _sum(tallies: Iterable[Tally]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for each in tallies:
+        found.update(each.events)
+    return found

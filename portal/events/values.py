@@ -113,7 +113,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class DayTotal:
-    """A day as counted; `contents` are typed characters kept, `sending` sources that sent although nothing may be kept."""
+    """A day as counted: `contents` are typed characters kept, `sending` sources that sent what may not be kept."""
 
     day: date
     events: Counts = field(default_factory=dict)

@@ -1,0 +1,165 @@
+"""What collectors call: send a batch, ask what may be sent."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Router, Schema
+
+from consent import gate
+from consent.values import CATEGORIES, GateState
+from portal.events import decode, ingest, limits
+from portal.events.gatekeeping import Gatekeeper
+from portal.events.values import Counts
+from portal.http import Problem
+from portal.people.models import Employee
+from portal.people.subjects import subject_or_404
+from portal.people.tokens import Bearer, Token
+from portal.register.models import Flow, Source
+from portal.register.values import Kind
+
+router = Router(tags=["collectors"])
+
+
+class BatchAnswer(Schema):
+    """What became of a batch: stored and withheld make up what was sent."""
+
+    batch: UUID
+    stored: int
+    withheld: Counts
+    stripped: Counts
+
+
+class Permission(Schema):
+    """Whether a category may be sent now, and if not, why."""
+
+    allowed: bool
+    reason: str | None
+    purposes: list[str]
+
+
+class BlockedApps(Schema):
+    """Apps of which nothing is kept."""
+
+    blocked: list[str]
+
+
+class Permissions(Schema):
+    """What a collector may send about a person now."""
+
+    subject: UUID
+    source: str
+    paused_until: datetime | None
+    categories: dict[str, Permission]
+    apps: BlockedApps
+
+
+# With an id of its own the schema finds its parts in itself, wherever it is put.
+BATCH = {"$id": "urn:daylight:batch", **msgspec.json.schema(decode.Envelope)}
+BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": BATCH}}}}
+
+
+def _writer(token: Token) -> str:
+    """Name who sends: batch ids are unique for them."""
+    if collector := token.data.get("collector"):
+        return f"collector:{collector}"
+    return f"client:{token.client_id}/{token.user_id}" if token.user_id else f"client:{token.client_id}"
+
+
+def _source(token: Token, key: str) -> Source:
+    source = Source.objects.live().filter(key=key).first()
+    if source is None:
+        raise Problem(404, "source.unknown", "There is no such source.", [("/source", "unknown")])
+    token.require_source(key)
+    return source
+
+
+def _subject(token: Token, named: str | None) -> Employee:
+    if not named and token.user_id is None:
+        raise Problem(422, "subject.missing", "Say whose events these are.", [("/subject", "missing")])
+    return subject_or_404(token, named or str(token.user_id))
+
+
+@router.put(
+    "/batches/{uuid:batch}",
+    auth=Bearer("events.write"),
+    response={201: BatchAnswer, 200: BatchAnswer},
+    openapi_extra=BODY,
+)
+def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
+    token: Token = request.auth  # type: ignore[attr-defined]
+    writer = _writer(token)
+    if token.user_id:
+        limits.check(writer)
+    raw = decode.read_body(request)
+    envelope = decode.read_batch(raw)
+    source = _source(token, envelope.source)
+    employee = _subject(token, envelope.subject or None)
+    if not token.user_id:
+        limits.check(f"{writer}/{employee.pk}")
+    accepted = ingest.accept(
+        writer=writer,
+        batch_id=batch,
+        source=source,
+        employee=employee,
+        raw=raw,
+        events=envelope.events,
+        arrived=timezone.now(),
+        imported=source.kind == Kind.IMPORT,
+    )
+    answer = {
+        "batch": accepted.batch,
+        "stored": accepted.stored,
+        "withheld": accepted.withheld,
+        "stripped": accepted.stripped,
+    }
+    return HttpResponse(
+        msgspec.json.encode(answer), status=200 if accepted.replayed else 201, content_type="application/json"
+    )
+
+
+@router.get("/permissions", auth=Bearer("events.write"), response=Permissions)
+def get_permissions(request: HttpRequest, source: str, subject: str = "") -> HttpResponse:
+    token: Token = request.auth  # type: ignore[attr-defined]
+    named = _source(token, source)
+    employee = _subject(token, subject)
+    state = gate.read(employee.pk)
+    if state is not None and state.closed:
+        raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
+    body = msgspec.json.encode(_permissions(employee, named, state or GateState(employee.pk, 0, 0)))
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if _matches(request.headers.get("If-None-Match", ""), tag):
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+def _matches(asked: str, tag: str) -> bool:
+    return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
+
+
+def _permissions(employee: Employee, source: Source, state: GateState) -> dict[str, object]:
+    now = round(timezone.now().timestamp() * 1000)
+    flows = Flow.objects.live_for(source.key)
+    keeper = Gatekeeper(state, source, flows, employee, imported=source.kind == Kind.IMPORT)
+    verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
+    until = state.paused_until(now)
+    return {
+        "subject": employee.pk,
+        "source": source.key,
+        "paused_until": datetime.fromtimestamp(until / 1000, UTC) if until else None,
+        "categories": {
+            category: {
+                "allowed": not verdict.reason,
+                "reason": verdict.reason or None,
+                "purposes": verdict.purposes,
+            }
+            for category, verdict in verdicts.items()
+        },
+        "apps": {"blocked": sorted(source.blocked_apps)},
+    }

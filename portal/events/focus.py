@@ -1,0 +1,80 @@
+"""Which windows came to the front, carried from one batch of a collector to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import pairwise
+from operator import attrgetter
+from uuid import UUID
+
+import msgspec
+
+from portal.events.gatekeeping import Front
+from portal.events.models import LastFocus
+from portal.events.values import UNKNOWN_APP
+from portal.vault import cipher, keys
+
+# Batches may arrive out of order; so many changes of window back, an event still finds its own.
+MOST_FRONTS = 200
+_decode = msgspec.msgpack.Decoder(list[Front]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def _bound(row: LastFocus) -> bytes:
+    return cipher.aad("focus", row.subject_id, row.writer, row.source, row.month)
+
+
+def recall(subject_id: UUID, epoch: int, writer: str, source: str) -> list[Front]:
+    """Return what earlier batches saw in front, and keep other batches of the collector waiting until commit."""
+    rows = LastFocus.objects.for_subject(subject_id).filter(writer=writer, source=source)
+    row = rows.select_for_update().first()
+    if row is None:
+        return []
+    # After an erasure nothing is carried into its new keys but that what follows must be dropped.
+    return opened(row) if row.epoch == epoch else bare(opened(row))
+
+
+def bare(fronts: list[Front]) -> list[Front]:
+    return [Front(0, hidden=True)] if fronts and fronts[-1].hidden else []
+
+
+def opened(row: LastFocus) -> list[Front]:
+    return _decode(keys.open_for(row.subject_id, row.month, bytes(row.sealed), _bound(row)))
+
+
+def remember(subject_id: UUID, epoch: int, writer: str, source: str, fronts: Iterable[Front]) -> None:
+    """Keep the changes of window of one month; of a window whose focus event was withheld only whether it is hidden."""
+    known = [_nameless(each) for each in sorted(fronts, key=attrgetter("t"))][-MOST_FRONTS:]
+    month = month_of(known[-1].t)
+    within = [each if month_of(each.t) == month else Front(each.t, hidden=each.hidden) for each in known]
+    row = LastFocus(subject_id=subject_id, writer=writer, source=source, month=month, epoch=epoch)
+    row.sealed = seal(row, _changes(within))
+    LastFocus.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["subject_id", "writer", "source"],
+        update_fields=["month", "epoch", "sealed"],
+    )
+
+
+def seal(row: LastFocus, fronts: list[Front]) -> bytes:
+    return keys.seal_for(row.subject_id, row.epoch, row.month, "volume", _encode(fronts), _bound(row))
+
+
+def month_of(t: int) -> str:
+    return datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m")
+
+
+def _nameless(front: Front) -> Front:
+    return front if front.shown else Front(front.t, UNKNOWN_APP, front.hidden)
+
+
+def _changes(fronts: list[Front]) -> list[Front]:
+    """Leave out what only says again what held before."""
+    later = [new for old, new in pairwise(fronts) if _says(old) != _says(new)]
+    return [*fronts[:1], *later]
+
+
+def _says(front: Front) -> tuple[str, bool]:
+    return front.app, front.hidden

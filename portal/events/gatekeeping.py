@@ -1,0 +1,249 @@
+"""Asks the gate once for each kind of event in a batch, not once for each event, and sorts what may stay by day."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, Struct
+
+from consent import gate
+from consent.values import GateState, Scope, Withheld
+from portal.events.blocks import Binding
+from portal.events.tally import DayTally, Tally
+from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key, Window
+from portal.people.hours import inside
+from portal.people.models import Employee
+from portal.register.models import Flow, Source
+
+SECOND = 1_000
+MINUTE = 60_000
+ORDER = {reason: place for place, reason in enumerate(Withheld)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Kept for these purposes, or withheld for this reason."""
+
+    reason: str = ""
+    purposes: tuple[str, ...] = ()
+    exact: bool = False
+
+
+NOWHERE = Verdict(Withheld.NOT_PERMITTED.value)
+
+
+class Front(Struct, array_like=True, gc=False):
+    """From `t` on this app was in front; its name outlives the batch only if the focus event itself was kept."""
+
+    t: int
+    app: str = UNKNOWN_APP
+    hidden: bool = False
+    shown: bool = False
+
+
+@dataclass
+class Share:
+    """A day's part of a batch."""
+
+    events: list[Base] = field(default_factory=list)
+    bound: list[int] = field(default_factory=list)
+    bindings: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], int] = field(default_factory=dict)
+    kept: Counts = field(default_factory=dict)
+    contents: int = 0
+    withheld: dict[str, Counts] = field(default_factory=dict)
+
+    def counts(self, source: str, size: int) -> DayTally:
+        return DayTally({source: Tally(self.kept, size, self.contents, self.withheld)})
+
+    def binding_list(self) -> list[Binding]:
+        return [Binding(*each) for each in self.bindings]
+
+
+@dataclass
+class Sifted:
+    """A batch after the gate: what stays of each day, what was stripped, and which windows came to the front."""
+
+    days: dict[date, Share] = field(default_factory=dict)
+    stripped: int = 0
+    fronts: list[Front] = field(default_factory=list)
+
+
+Verdicts = dict[tuple[str, str, bool], Verdict]
+Stretch = tuple[int, int, Share, Verdicts, bool]
+
+
+class Gatekeeper:
+    """What a person's gate says about a source, remembered for as long as one batch takes."""
+
+    def __init__(
+        self, state: GateState, source: Source, flows: Iterable[Flow], employee: Employee, imported: bool
+    ) -> None:
+        self.state, self.source, self.imported = state, source.key, imported
+        self.blocked = frozenset(source.blocked_apps)
+        self.flows: dict[str, list[Flow]] = {}
+        for flow in flows:
+            self.flows.setdefault(flow.category, []).append(flow)
+        self.zone = ZoneInfo(employee.time_zone)
+        self.inside = inside("" if imported else employee.working_hours, employee.time_zone)
+        self._edges = edges(state)
+        self._verdicts: dict[tuple[int, bool], Verdicts] = {}
+
+    @property
+    def granted(self) -> bool:
+        """Whether anything at all of this source is permitted, at whatever time."""
+        return any(
+            category in self.state.grants[flow.purpose_key].covers.get(self.source, ())
+            for category, flows in self.flows.items()
+            for flow in flows
+            if flow.purpose_key in self.state.grants
+        )
+
+    def stretch(self, t: int, days: dict[date, Share]) -> Stretch:
+        """Return the time around `t` in which day, working hours and the gate's answers stay the same."""
+        place = bisect_right(self._edges, t)
+        low = high = t - t % MINUTE
+        high += MINUTE
+        if place:
+            low = max(low, self._edges[place - 1])
+        if place < len(self._edges):
+            high = min(high, self._edges[place])
+        working = self.inside(t)
+        day = datetime.fromtimestamp(t / 1000, UTC).astimezone(self.zone).date()
+        share = days.setdefault(day, Share())
+        return low, high, share, self._verdicts.setdefault((place, working), {}), working
+
+    def judge(self, category: str, app: str, hidden: bool, t: int, working: bool) -> Verdict:
+        """Ask for every purpose; the best answer counts, and of the refusals the one that came nearest to a yes."""
+        asked = [(flow, self._reason(flow, app, hidden, t, working)) for flow in self.flows.get(category, ())]
+        kept = [flow for flow, reason in asked if reason is None]
+        if kept:
+            # The strictest of the purposes decides how exactly a keystroke is timed.
+            purposes = tuple(sorted(flow.purpose_key for flow in kept))
+            return Verdict(purposes=purposes, exact=all(flow.exact_timing for flow in kept))
+        reasons = [reason for _flow, reason in asked if reason is not None]
+        return Verdict(max(reasons, key=ORDER.__getitem__, default=Withheld.NOT_PERMITTED).value)
+
+    def now(self, category: str, t: int) -> Verdict:
+        """Answer for an app that nothing is known of; typed text is asked for each app that it may come from."""
+        working = self.inside(t)
+        if category != CONTENT:
+            return self.judge(category, UNKNOWN_APP, False, t, working)
+        apps = {app for flow in self.flows.get(CONTENT, ()) for app in flow.content_apps}
+        asked = [self.judge(CONTENT, app, app in self.blocked, t, working) for app in sorted(apps)]
+        granted = [verdict for verdict in asked if not verdict.reason]
+        return max(granted or asked or [NOWHERE], key=lambda verdict: len(verdict.purposes))
+
+    def _reason(self, flow: Flow, app: str, hidden: bool, t: int, working: bool) -> Withheld | None:
+        if flow.category == CONTENT and (app == UNKNOWN_APP or app not in flow.content_apps):
+            return Withheld.NOT_PERMITTED
+        reason = gate.allows(
+            self.state,
+            purpose=flow.purpose_key,
+            category=flow.category,
+            source=self.source,
+            t_ms=t,
+            app=app,
+            imported=self.imported,
+        )
+        if reason is None and hidden:
+            return Withheld.BLOCKED_APP
+        if reason is None and not (working or flow.off_hours):
+            return Withheld.OFF_HOURS
+        return reason
+
+
+def edges(state: GateState) -> list[int]:
+    """Return the instants at which any answer of this gate may change."""
+    found: set[int | None] = {grant.since_ms for grant in state.grants.values()}
+    for pause in state.pauses:
+        found |= {pause.from_ms, pause.to_ms}
+    for restriction in state.restrictions:
+        found |= {restriction.from_ms, restriction.to_ms, *_times(restriction.scope)}
+    for fence in state.fences:
+        found |= {fence.asked_ms, *_times(fence.scope)}
+    return sorted(edge for edge in found if edge is not None)
+
+
+def _times(scope: Scope) -> tuple[int | None, int | None]:
+    return scope.from_ms, scope.to_ms
+
+
+class Sieve:
+    """Goes through a batch in order of time, knowing which window is in front."""
+
+    def __init__(self, keeper: Gatekeeper) -> None:
+        self.keeper, self.sifted = keeper, Sifted()
+        self.front = Front(0)
+        self.low = self.high = 0
+        self.share, self.verdicts, self.working = Share(), {}, True
+
+    def take(self, event: Base) -> None:
+        if not self.low <= event.t < self.high:
+            around = self.keeper.stretch(event.t, self.sifted.days)
+            self.low, self.high, self.share, self.verdicts, self.working = around
+        focus = type(event) is Focus
+        if focus:
+            self._come_to_front(event)
+        app = self.front.app if event.app is UNSET else event.app
+        hidden = self.front.hidden or app in self.keeper.blocked
+        hidden = hidden or (isinstance(event, Window) and event.private is True)
+        verdict = self._verdict(event.category, app, hidden, event.t)
+        if verdict.reason:
+            reasons = self.share.withheld.setdefault(event.category, {})
+            reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
+            return
+        self.front.shown = self.front.shown or focus
+        contents = self._keystroke(event, verdict, app, hidden) if isinstance(event, Key) else ()
+        named = event.app is not UNSET or self.front.shown
+        self._keep(event, (verdict.purposes, contents, app if named else None))
+
+    def _come_to_front(self, event: Focus) -> None:
+        app = UNKNOWN_APP if event.app is UNSET else event.app
+        self.front = Front(event.t, app, event.private is True or app in self.keeper.blocked)
+        self.sifted.fronts.append(self.front)
+
+    def _verdict(self, category: str, app: str, hidden: bool, t: int) -> Verdict:
+        asked = (category, app, hidden)
+        verdict = self.verdicts.get(asked)
+        if verdict is None:
+            verdict = self.verdicts[asked] = self.keeper.judge(*asked, t, self.working)
+        return verdict
+
+    def _keystroke(self, event: Key, verdict: Verdict, app: str, hidden: bool) -> tuple[str, ...]:
+        """Take off what says more than is permitted; return what the typed character may be used for."""
+        allowed: tuple[str, ...] = ()
+        if event.key is not UNSET:
+            allowed = self._verdict(CONTENT, app, hidden, event.t).purposes
+            if allowed:
+                self.share.contents += 1
+            else:
+                event.key = UNSET
+                self.sifted.stripped += 1
+        if not verdict.exact:
+            event.t -= event.t % SECOND
+        return allowed
+
+    def _keep(self, event: Base, binding: tuple[tuple[str, ...], tuple[str, ...], str | None]) -> None:
+        share = self.share
+        share.events.append(event)
+        share.bound.append(share.bindings.setdefault(binding, len(share.bindings)))
+        share.kept[event.category] = share.kept.get(event.category, 0) + 1
+
+
+def sift(keeper: Gatekeeper, events: Sequence[Base], before: Sequence[Front] = ()) -> Sifted:
+    """Keep what the gate allows of each day, count the rest; `before` are windows known from earlier batches.
+
+    What is stripped is taken off the events themselves.
+    """
+    sieve = Sieve(keeper)
+    for event in sorted([*before, *events], key=attrgetter("t")):
+        if type(event) is Front:
+            sieve.front = event
+        else:
+            sieve.take(event)
+    return sieve.sifted

@@ -1,0 +1,67 @@
+"""How many batches a minute a collector may send: counted in Redis, or in this process while Redis is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+
+from portal.http import Problem
+
+WINDOW = 60
+# While Redis is away each request would wait for it; so long it is not asked again.
+PATIENCE = 5
+
+
+class Local:
+    """Counts in this process alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, tuple[float, int]] = {}
+        self.until = 0.0
+
+    def count(self, key: str) -> tuple[int, int]:
+        now = time.monotonic()
+        with self._lock:
+            if len(self._counts) > 10_000:
+                self._counts = {name: each for name, each in self._counts.items() if each[0] > now}
+            ends, n = self._counts.get(key, (0.0, 0))
+            ends, n = (ends, n + 1) if ends > now else (now + WINDOW, 1)
+            self._counts[key] = ends, n
+        return n, max(1, round(ends - now))
+
+
+_local = Local()
+
+
+@lru_cache(maxsize=1)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(f"{url}/1", socket_timeout=1, socket_connect_timeout=1)
+
+
+def _shared(key: str) -> tuple[int, int]:
+    pipe = _client(settings.REDIS_URL).pipeline(transaction=False)
+    pipe.incr(key).expire(key, WINDOW, nx=True).ttl(key)
+    n, _expires, left = pipe.execute()
+    return n, max(1, left)
+
+
+def _count(key: str) -> tuple[int, int]:
+    if time.monotonic() < _local.until:
+        return _local.count(key)
+    try:
+        return _shared(key)
+    except redis.exceptions.RedisError:
+        _local.until = time.monotonic() + PATIENCE
+        return _local.count(key)
+
+
+def check(key: str) -> None:
+    """Count one batch; raises Problem 429 that says when to come again."""
+    n, left = _count(f"batches:{key}")
+    if n > settings.INGEST_BATCHES_PER_MINUTE:
+        raise Problem(429, "batches.rate", "Too many batches in a minute.", headers={"Retry-After": str(left)})

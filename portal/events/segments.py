@@ -1,0 +1,186 @@
+"""A day's segment: its columns, its Parquet form, and the sealed object that names whose day it is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from portal.events.blocks import Body, Row
+from portal.events.models import Segment
+from portal.events.values import Base
+from portal.vault import keys, objects
+
+ROWS_A_GROUP = 10_000
+MAGIC = b"DLSEG1"
+# A number that was sent whole comes back whole: what has a fraction stands in a column of its own, mostly empty.
+NUMBERS = ("x", "y", "deltaX", "deltaY", "screen_w", "screen_h")
+DELTA = ("t", "x", "y")
+TEXTS = ("type", "category", "source", "collector", "app", "in_app", "purposes", "key_purposes", "code", "key", "title")
+SCHEMA = pa.schema(
+    [("t", pa.int64())]
+    + [(name, pa.string()) for name in (*TEXTS, "url")]
+    + [("button", pa.int64()), ("private", pa.bool_()), ("seq", pa.int64())]
+    + [(name, pa.int64()) for name in NUMBERS]
+    + [(f"{name}_fraction", pa.float64()) for name in NUMBERS]
+)
+COLUMNS = (
+    *("t", "type", "category", "source", "collector", "app", "in_app", "purposes", "key_purposes"),
+    *("x", "y", "button", "deltaX", "deltaY", "code", "key", "title", "private", "url", "seq"),
+    *("screen_w", "screen_h"),
+)
+
+
+def _categories(base: type[Base]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in base.__subclasses__():
+        tag = each.__struct_config__.tag
+        found |= {tag: each.category} if isinstance(tag, str) else {}
+        found |= _categories(each)
+    return found
+
+
+CATEGORY_OF = _categories(Base)
+
+
+class Header(Struct):
+    """What a sealed object says of itself, bound to what it holds; a restore finds its way by it."""
+
+    subject: UUID
+    day: date
+    generation: int
+    epoch: int
+
+
+def empty() -> pa.Table:
+    return SCHEMA.empty_table()
+
+
+def from_body(body: Body) -> pa.Table:
+    """Return a block's events as columns."""
+    rows = body.events
+    purposes = [",".join(each.purposes) for each in body.bindings]
+    contents = [",".join(each.contents) or None for each in body.bindings]
+    apps = [each.app for each in body.bindings]
+    columns: dict[str, list[Any]] = {
+        name: [getattr(row, name) for row in rows]
+        for name in ("t", "type", "app", "code", "key", "title", "url", "button", "private", "seq")
+    }
+    columns["category"] = [CATEGORY_OF[row.type] for row in rows]
+    columns["source"] = [body.source] * len(rows)
+    columns["collector"] = [body.writer] * len(rows)
+    columns["in_app"] = [apps[place] for place in body.bound]
+    columns["purposes"] = [purposes[place] for place in body.bound]
+    columns["key_purposes"] = [
+        contents[place] if row.key is not None else None for place, row in zip(body.bound, rows, strict=True)
+    ]
+    return pa.table(columns | _numbers(rows), schema=SCHEMA)
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    values = {name: [getattr(row, name) for row in rows] for name in NUMBERS[:4]}
+    values["screen_w"] = [row.screen and row.screen[0] for row in rows]
+    values["screen_h"] = [row.screen and row.screen[1] for row in rows]
+    for name, column in values.items():
+        columns[name] = [each if type(each) is int else None for each in column]
+        columns[f"{name}_fraction"] = [each if type(each) is float else None for each in column]
+    return columns
+
+
+def joined(tables: Iterable[pa.Table]) -> pa.Table:
+    """Return all rows in order of time; of the same instant in the order given."""
+    whole = pa.concat_tables([empty(), *tables]).combine_chunks()
+    return whole.take(pc.sort_indices(whole, [("t", "ascending")]))
+
+
+def outward(table: pa.Table) -> pa.Table:
+    """Return the columns as others read them: one for each field, whole numbers unless a fraction was sent."""
+    columns = {name: table[name] for name in COLUMNS}
+    for name in NUMBERS:
+        fraction = table[f"{name}_fraction"]
+        if fraction.null_count < len(fraction):
+            columns[name] = pc.coalesce(fraction, pc.cast(table[name], pa.float64()))
+    return pa.table(columns)
+
+
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return each event as it was sent, with what it is kept for; what was not sent is absent."""
+    found = []
+    for each in table.to_pylist():
+        row = {name: value for name, value in each.items() if value is not None}
+        for name in NUMBERS:
+            if (fraction := row.pop(f"{name}_fraction", None)) is not None:
+                row[name] = fraction
+        found.append({name: row[name] for name in COLUMNS if name in row})
+    return found
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROWS_A_GROUP,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=list(TEXTS),
+        column_encoding=dict.fromkeys(DELTA, "DELTA_BINARY_PACKED"),
+    )
+    return sink.getvalue().to_pybytes()
+
+
+def from_parquet(data: bytes) -> pa.Table:
+    return pq.read_table(pa.BufferReader(data), use_threads=False)
+
+
+def prefix_of(subject_id: UUID, day: date | None = None) -> str:
+    return f"segments/{subject_id}/{day.isoformat()}/" if day else f"segments/{subject_id}/"
+
+
+def put(header: Header, table: pa.Table) -> str:
+    """Seal a day into a new object, read it back and compare; return its name."""
+    month, day = header.day.isoformat()[:7], header.day.isoformat()
+    bound = msgspec.json.encode(header)
+    sealed = keys.seal_for(header.subject, header.epoch, month, day, to_parquet(table), bound)
+    place = f"{header.epoch}-{header.generation}-{secrets.token_hex(8)}"
+    name = f"{prefix_of(header.subject, header.day)}{place}"
+    objects.put(name, MAGIC + len(bound).to_bytes(2, "big") + bound + sealed)
+    if not read(name)[1].equals(table):
+        raise Unfaithful(name)
+    return name
+
+
+class Unfaithful(Exception):
+    """An object does not hold what was put there."""
+
+
+def read(name: str) -> tuple[Header, pa.Table]:
+    """Open an object; raises Missing, KeyGone, Damaged, WrongKey or Unfaithful."""
+    blob = objects.get(name)
+    size = int.from_bytes(blob[len(MAGIC) : len(MAGIC) + 2], "big")
+    start = len(MAGIC) + 2
+    if blob[: len(MAGIC)] != MAGIC:
+        raise Unfaithful(name)
+    bound = blob[start : start + size]
+    header = msgspec.json.decode(bound, type=Header)
+    if not name.startswith(prefix_of(header.subject, header.day)):
+        raise Unfaithful(name)
+    opened = keys.open_for(header.subject, header.day.isoformat()[:7], blob[start + size :], bound)
+    return header, from_parquet(opened)
+
+
+def load(segment: Segment) -> pa.Table:
+    """Return a segment's events; raises Missing where a newer generation took its place."""
+    header, table = read(segment.name)
+    if header.generation != segment.generation:
+        raise Unfaithful(segment.name)
+    return table
