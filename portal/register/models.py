@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -198,7 +196,7 @@ class PolicyDraftQuerySet(models.QuerySet["PolicyDraft"]):
     """Reads over drafts."""
 
     def pending(self) -> PolicyDraftQuerySet:
-        return self.filter(approved_at__isnull=True).order_by("pk")
+        return self.filter(approved_at__isnull=True, superseded_at__isnull=True).order_by("pk")
 
 
 class PolicyDraft(models.Model):
@@ -210,21 +208,21 @@ class PolicyDraft(models.Model):
     drafted_by_label = models.CharField(max_length=200)
     drafted_at = models.DateTimeField(default=timezone.now)
     approved_at = models.DateTimeField(null=True)
+    superseded_at = models.DateTimeField(null=True)
 
     objects = PolicyDraftQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["sha256"], condition=Q(approved_at__isnull=True), name="one_draft_of_a_text"
+                fields=["sha256"],
+                condition=Q(approved_at__isnull=True, superseded_at__isnull=True),
+                name="one_draft_of_a_text",
             )
         ]
 
     def __str__(self) -> str:
         return f"policy draft {self.pk}"
-
-    def may_be_approved_by(self, employee_id: UUID) -> bool:
-        return employee_id != self.drafted_by
 
 
 class Approval(models.Model):

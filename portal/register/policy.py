@@ -1,0 +1,154 @@
+"""From a policy file to the register: drafted by one person, brought live by others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from consent.models import Purpose
+from portal.audit import trail
+from portal.audit.values import Action, Actor
+from portal.register import demands
+from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
+from portal.register.models import Approval, Controller, PolicyDraft
+from portal.register.publishing import bring_live, publish, write_down
+
+__all__ = ["Policy", "PolicyFaults", "apply", "approve", "load"]
+LEGAL, COUNCIL = "legal", "council"
+POLICY_LOCK = 0x706F6C69
+
+
+class NotYet(Exception):
+    """What is missing before the drafts may be live."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__("; ".join(missing))
+        self.missing = missing
+
+
+def apply(policy: Policy, *, by: Actor) -> PolicyDraft | None:
+    """Draft what the file says; None where nothing in it is new. Nothing live changes before the approval."""
+    document = policy.model_dump(mode="json")
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    with transaction.atomic():
+        _lock()
+        if _is_known(digest):
+            return None
+        _check_references(policy)
+        _supersede(policy)
+        draft = PolicyDraft.objects.create(
+            document=document, sha256=digest, drafted_by=UUID(by.id), drafted_by_label=by.label
+        )
+        write_down(policy)
+        trail.record(Action.POLICY_APPLIED, actor=by, facts={"draft": draft.pk, "sha256": digest})
+    return draft
+
+
+def _lock() -> None:
+    """One at a time: two approvals at once would each find the other's missing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POLICY_LOCK])
+
+
+def _is_known(digest: str) -> bool:
+    if PolicyDraft.objects.pending().filter(sha256=digest).exists():
+        return True
+    newest = PolicyDraft.objects.filter(superseded_at=None).order_by("-pk").first()
+    return newest is not None and newest.sha256 == digest
+
+
+def _check_references(policy: Policy) -> None:
+    known = {each.key for each in policy.purposes} | set(Purpose.objects.values_list("key", flat=True))
+    faults = [
+        Fault(f"sources[{s}].flows[{f}].purpose", f"there is no purpose {flow.purpose!r}: define it under purposes")
+        for s, source in enumerate(policy.sources)
+        for f, flow in enumerate(source.flows)
+        if flow.purpose not in known
+    ]
+    if faults:
+        raise PolicyFaults(faults)
+
+
+def _supersede(policy: Policy) -> None:
+    """A corrected file takes the place of a draft that speaks of nothing else."""
+    for draft in PolicyDraft.objects.pending():
+        if from_document(draft.document).keys <= policy.keys:
+            PolicyDraft.objects.filter(pk=draft.pk).update(superseded_at=timezone.now())
+
+
+def approve(*, by: Actor, role: str) -> list[str]:
+    """Say yes to every pending draft; return what is still missing, nothing if all is live.
+
+    The yes is kept while only another role's is missing, but not while the register itself is incomplete.
+    """
+    with transaction.atomic():
+        _lock()
+        drafts = list(PolicyDraft.objects.pending())
+        if not drafts:
+            return [_("There is no draft to approve.")]
+        if objections := [what for draft in drafts if (what := _objection(draft, by, role))]:
+            return objections
+        lacking = _lacking(drafts, role)
+        if missing := _try(drafts, by, keep=not lacking):
+            return missing
+        _say_yes(drafts, by, role)
+        if not lacking:
+            PolicyDraft.objects.pending().update(approved_at=timezone.now())
+    said = {"role": role, "other": lacking}
+    return [_("approved by %(role)s; the approval of %(other)s is missing") % said] if lacking else []
+
+
+def _objection(draft: PolicyDraft, by: Actor, role: str) -> str:
+    """Nobody approves what they drafted, nor in two roles."""
+    if UUID(by.id) == draft.drafted_by:
+        return _("draft %(draft)s is your own: somebody else has to approve it") % {"draft": draft.pk}
+    if draft.approvals.filter(by=by.id).exclude(role=role).exists():
+        return _("you approved draft %(draft)s in another role already") % {"draft": draft.pk}
+    return ""
+
+
+def _lacking(drafts: list[PolicyDraft], role: str) -> str:
+    """Return the role that still has to approve after this one, or an empty text."""
+    demanded = {LEGAL, COUNCIL} if _council_has_a_say(drafts) else {LEGAL}
+    for draft in drafts:
+        said = {role, *draft.approvals.values_list("role", flat=True)}
+        if left := sorted(demanded - said):
+            return left[0]
+    return ""
+
+
+def _council_has_a_say(drafts: list[PolicyDraft]) -> bool:
+    """A draft that takes the council's say away needs the council's say."""
+    standing = list(Controller.objects.values_list("council_approves", flat=True))
+    drafted = [each.controller.council_approves for each in map(_policy_of, drafts) if each.controller is not None]
+    return any([*standing, *drafted]) or not [*standing, *drafted]
+
+
+def _policy_of(draft: PolicyDraft) -> Policy:
+    return from_document(draft.document)
+
+
+def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
+    """Bring the drafts live and ask what the law still demands; undone if anything is missing, or not to be kept."""
+    try:
+        with transaction.atomic():
+            for draft in drafts:
+                bring_live(_policy_of(draft), by=by)
+            publish(by=by)
+            missing = demands.missing()
+            if missing or not keep:
+                raise NotYet(missing)
+    except NotYet as error:
+        return error.missing
+    return []
+
+
+def _say_yes(drafts: list[PolicyDraft], by: Actor, role: str) -> None:
+    for draft in drafts:
+        Approval.objects.get_or_create(draft=draft, role=role, defaults={"by": by.id, "by_label": by.label})
+        trail.record(Action.POLICY_APPROVED, actor=by, facts={"draft": draft.pk, "role": role})
