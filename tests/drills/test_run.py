@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from portal.stack.config import PROJECT
-from tests.drills.stack import Stack, clean_environment
+from tests.drills.stack import Stack, start_refused
 
 pytestmark = pytest.mark.drill
 
@@ -35,8 +35,7 @@ def test_it_runs_from_a_path_with_a_space_and_leaves_no_process(place):
 
 def test_ctrl_c_stops_everything(place):
     with Stack(place / "var") as stack:
-        stack.stop(signal.SIGINT)
-        assert stack.process.returncode == 0
+        assert stack.stop(signal.SIGINT) == 0
         assert gone(stack) == []
 
 
@@ -91,42 +90,27 @@ def test_it_says_that_the_port_is_taken(place):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = refused(place, PORT=port)
+        said = start_refused(place / "var", PORT=port)
     assert f"Port {port} is taken" in said and "PORT=8123 make run" in said
 
 
 def test_it_refuses_http_on_an_open_address(place):
-    assert "DAYLIGHT_ORIGIN=https://" in refused(place, HOST="0.0.0.0")
+    assert "DAYLIGHT_ORIGIN=https://" in start_refused(place / "var", HOST="0.0.0.0")
 
 
 def test_it_refuses_to_run_twice_in_one_directory(place):
     with Stack(place / "var") as stack:
-        assert "already runs" in refused(place, PORT=str(stack.port + 1))
-
-
-def refused(place, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "portal.stack", "run"],
-        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
-        env=clean_environment(
-            DAYLIGHT_VAR=str(place / "var"), DAYLIGHT_DEMO="0", PYTHONPATH=str(PROJECT), **environment
-        ),
-    )  # fmt: skip
-    assert done.returncode == 1
-    return done.stderr
+        assert "already runs" in start_refused(place / "var", PORT=str(stack.port + 1))
 
 
 def test_reset_refuses_while_it_runs_and_begins_again_afterwards(place):
     def reset(stack):
-        return subprocess.run(
-            [sys.executable, "-m", "portal.stack", "reset"],
-            cwd=PROJECT, env=stack.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return stack._stack("reset").wait(timeout=60)
 
     with Stack(place / "var") as stack:
-        assert reset(stack).returncode == 1
+        assert reset(stack) == 1
         stack.stop()
-        assert reset(stack).returncode == 0
+        assert reset(stack) == 0
         assert not stack.var.exists()
         stack.start()
         assert stack.browser().get("/healthz").status == 200
@@ -143,14 +127,9 @@ def test_an_ordinary_user_can_run_it(place):
                "--ambient-caps", "+dac_override", "--securebits", "+no_setuid_fixup",
                sys.executable, "-m", "portal.stack", "run"]  # fmt: skip
     with stack.log.open("w") as sink:
-        stack.process = subprocess.Popen(
-            demoted, cwd=PROJECT, env=stack.environment, stdout=sink, stderr=subprocess.STDOUT
-        )
+        stack.process = subprocess.Popen(demoted, cwd=PROJECT, env=stack.environment, stdout=sink, stderr=sink)
     try:
-        deadline = time.monotonic() + 60
-        while "Daylight is ready" not in stack.log.read_text():
-            assert stack.process.poll() is None and time.monotonic() < deadline, stack.log.read_text()
-            time.sleep(0.2)
+        stack._wait_until_well()
         assert stack.browser().get("/healthz").status == 200
     finally:
         stack.stop()

@@ -1,0 +1,93 @@
+"""The smallest company that records: one person whose data it is, and those who set it up."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from portal.demo.company import POLICY
+from portal.stack.browser import Answer, Browser
+from portal.stack.program import Program
+from portal.stack.smoke import AGENT, GIVEN, IMPORTS, PASSWORD, PEOPLE, ROLES
+from tests.drills.stack import Stack
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass
+class Company:
+    """Ada (number 1) has said yes to one purpose; `program` may write for the agent and the import source."""
+
+    stack: Stack
+    subjects: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        people = self.stack.var / "people.csv"
+        people.write_text(PEOPLE)
+        for line in self.stack.manage("import_employees", str(people)).splitlines():
+            person = json.loads(line)
+            self.subjects[person["employee_number"]] = person["subject_id"]
+        for number, role in {"1": "", **ROLES}.items():
+            roles = ["--role", role] if role else []
+            self.stack.manage("person", number, "--password-stdin", *roles, given=f"{PASSWORD}\n")
+        self.stack.manage("policy", "apply", str(POLICY), "--by", "4")
+        self.stack.manage("policy", "approve", "--by", "3")
+        self.stack.manage("policy", "approve", "--by", "5")
+        made = self.stack.manage(
+            "api_client", "create", "drill", "--scopes", "events.write", "--sources", f"{AGENT} {IMPORTS}"
+        )
+        known = json.loads(made)
+        self.client = (known["client_id"], known["client_secret"])
+        self.program = Program(self.stack.origin, *self.client, "events.write")
+        self.ada = self.browser("ada@smoke.example")
+        self.ada.press(self.ada.get("/choices/"), "give", purpose=GIVEN)
+
+    def browser(self, email: str) -> Browser:
+        browser = self.stack.browser()
+        browser.sign_in(email, PASSWORD)
+        return browser
+
+    def put(self, events: list[dict], source: str = IMPORTS, batch: str = "") -> dict:
+        body = {"source": source, "subject": "1", "sent_at": datetime.now(UTC).isoformat(), "events": events}
+        return self.program.call("PUT", f"/batches/{batch or uuid4()}", body, 200, 201).json()
+
+    def fill(self, days: int, events_a_day: int) -> int:
+        """Send old movements through the import source; return how many were kept."""
+        now = round(time.time() * 1000)
+        kept = 0
+        for day in range(1, days + 1):
+            moved = [
+                {"t": now - day * DAY_MS + i, "type": "pointermove", "x": i, "y": day} for i in range(events_a_day)
+            ]
+            kept += self.put(moved)["stored"]
+        return kept
+
+    def ask_for_copy(self) -> str:
+        """Return the page of the request."""
+        return self.ada.press(self.ada.get("/requests/"), "copy").path
+
+    def erase_everything(self) -> str:
+        asked = self.ada.press(self.ada.get("/requests/"), "erase")
+        began = self.ada.press(asked, "confirm")
+        page = self.ada.reauthenticate(began, PASSWORD)
+        if page.path.startswith("/requests/erase"):
+            page = self.ada.press(page, "confirm")
+        return page.path
+
+    def until(self, path: str, state: str, seconds: float) -> Answer:
+        last = None
+        for last in self.ada.poll(path, seconds):
+            if f'data-state="{state}"' in last.text:
+                return last
+        raise AssertionError(f"{path} is not {state} after {seconds} s: {self.states(path)}")
+
+    def states(self, path: str) -> list[tuple]:
+        pk = path.strip("/").split("/")[1]
+        return self.stack.query(
+            "SELECT r.state, r.attempt, r.failures, r.reason, s.name, s.state FROM rights_subjectrequest r "
+            "LEFT JOIN rights_steprun s ON s.request_id = r.id WHERE r.id = %s ORDER BY s.id",
+            pk,
+        )

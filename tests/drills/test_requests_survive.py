@@ -1,0 +1,190 @@
+"""What was asked for is done, once, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from portal.stack.postgres import free_port
+from portal.stack.smoke import PASSWORD
+from portal.stack.valkey import Valkey
+from tests.drills.company import Company
+from tests.drills.stack import Stack
+
+pytestmark = pytest.mark.drill
+
+
+def archive(company: Company, page) -> zipfile.ZipFile:
+    answer = company.ada.get(f"{page.path}download")
+    answer = company.ada.reauthenticate(answer, PASSWORD)
+    assert answer.status == 200
+    return zipfile.ZipFile(io.BytesIO(answer.body))
+
+
+def records(packed: zipfile.ZipFile) -> int:
+    files = json.loads(packed.read("manifest.json"))["files"]
+    return sum(each["records"] for each in files if each["path"].startswith("data/"))
+
+
+def one_certificate(company: Company, page) -> dict:
+    got = company.ada.get(f"{page.path}certificate.json")
+    assert got.status == 200
+    erased = company.stack.query("SELECT count(*) FROM consent_ledgerleaf WHERE entry LIKE 'daylight/v1\nerasure%%'")
+    assert erased == [(1,)]
+    return got.json()["certificate"]
+
+
+def keep_killing(stack: Stack, until: threading.Event) -> int:
+    killed = 0
+    while not until.wait(1.3):
+        killed += stack.kill_workers()
+    return killed
+
+
+def test_workers_are_killed_again_and_again_during_a_copy_and_a_deletion(place):
+    """At the default lease, sweep and renewal times: done within two minutes of the last kill."""
+    with Stack(place / "var", quick=False) as stack:
+        company = Company(stack)
+        kept = company.fill(days=12, events_a_day=2000)
+        path = company.ask_for_copy()
+        for _ in range(4):
+            time.sleep(0.4)
+            stack.kill_workers()
+        ready = company.until(path, "ready", 120)
+        assert records(archive(company, ready)) == kept
+        assert len([p for p in (stack.var / "vault").rglob("*") if "bundle" in str(p) and p.is_file()]) >= 1
+        path = company.erase_everything()
+        for _ in range(4):
+            time.sleep(0.4)
+            stack.kill_workers()
+        done = company.until(path, "delivered", 120 + 30)
+        assert sum(one_certificate(company, done)["erased"]["events"].values()) == kept
+        assert company.stack.query("SELECT count(*) FROM events_block") == [(0,)]
+
+
+def test_a_flushed_broker_loses_no_request(place):
+    with Stack(place / "var") as stack:
+        company = Company(stack)
+        kept = company.fill(days=2, events_a_day=500)
+        os.kill(stack.pids("celery", "worker")[0], signal.SIGSTOP)
+        paths = [company.ask_for_copy()]
+        stack.redis().flushall()
+        os.kill(stack.pids("celery", "worker")[0], signal.SIGCONT)
+        for path in paths:
+            assert records(archive(company, company.until(path, "ready", 120))) == kept
+
+
+def test_a_person_gets_their_page_while_the_broker_is_away_and_the_work_is_done_later(place):
+    valkey = Valkey(place / "valkey", free_port())
+    valkey.start()
+    try:
+        with Stack(place / "var", REDIS_URL=valkey.url) as stack:
+            company = Company(stack)
+            kept = company.fill(days=1, events_a_day=100)
+            valkey.stop()
+            began = time.monotonic()
+            path = company.ask_for_copy()
+            assert company.ada.get(path).status == 200
+            assert time.monotonic() - began < 20
+            valkey.start()
+            assert records(archive(company, company.until(path, "ready", 120))) == kept
+    finally:
+        valkey.stop()
+
+
+def test_a_silent_broker_holds_nobody_up_for_long(place):
+    valkey = Valkey(place / "valkey", free_port())
+    valkey.start()
+    try:
+        with Stack(place / "var", REDIS_URL=valkey.url) as stack:
+            company = Company(stack)
+            valkey.process.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            path = company.ask_for_copy()
+            assert company.ada.get(path).status == 200
+            assert time.monotonic() - began < 45
+            valkey.process.send_signal(signal.SIGCONT)
+            company.until(path, "ready", 120)
+    finally:
+        valkey.process.send_signal(signal.SIGCONT)
+        valkey.stop()
+
+
+def test_a_restart_of_everything_in_the_middle_loses_nothing(place):
+    with Stack(place / "var") as stack:
+        company = Company(stack)
+        kept = company.fill(days=6, events_a_day=1000)
+        path = company.ask_for_copy()
+        stack.kill()
+        stack.process.wait()
+        stack.start()
+        company.ada.origin = stack.origin
+        assert records(archive(company, company.until(path, "ready", 120))) == kept
+        stack.manage("verify_ledger")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_under_the_copy_is_said_and_the_copy_made_when_there_is_space(place):
+    small = place / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=True)
+    try:
+        with Stack(place / "var", VAULT_URL=f"file://{small}") as stack:
+            company = Company(stack)
+            kept = company.fill(days=2, events_a_day=3000)
+            filler = small / "filler"
+            free = shutil.disk_usage(small).free
+            filler.write_bytes(os.urandom(max(0, free - 30_000)))
+            path = company.ask_for_copy()
+            deadline = time.monotonic() + 60
+            while not (said := company.states(path)[0][3]) and time.monotonic() < deadline:
+                time.sleep(0.3)
+            assert "space" in said, company.states(path)
+            assert said in company.ada.get(path).text
+            assert not list(Path(small).rglob("*.tmp*"))
+            filler.unlink()
+            assert records(archive(company, company.until(path, "ready", 120))) == kept
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_nothing_is_stored_after_a_withdrawals_commit(place):
+    """Batches stream in while the person withdraws; what was answered after the commit must say stored 0."""
+    with Stack(place / "var") as stack:
+        company = Company(stack)
+        answers: list[tuple[float, float, int]] = []
+        stop = threading.Event()
+
+        def stream() -> None:
+            program = type(company.program)(stack.origin, *company.client, "events.write")
+            mine = Company.__new__(Company)
+            mine.program = program
+            while not stop.is_set():
+                began = time.time()
+                now = round(began * 1000)
+                got = mine.put([{"t": now + i, "type": "pointermove", "x": 1, "y": 1} for i in range(20)])
+                answers.append((began, time.time(), got["stored"]))
+
+        senders = [threading.Thread(target=stream) for _ in range(3)]
+        for sender in senders:
+            sender.start()
+        time.sleep(1)
+        page = company.ada.get("/choices/")
+        assert company.ada.press(page, "withdraw", purpose="assistant-training").status in (200, 202)
+        committed = time.time()
+        time.sleep(1)
+        stop.set()
+        for sender in senders:
+            sender.join()
+        assert any(stored for _, _, stored in answers)
+        assert [each for each in answers if each[0] > committed and each[2]] == []

@@ -1,0 +1,165 @@
+"""Who may call what: every page for every role, every API operation for every scope, from the URL conf itself."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from portal.audit.models import Act
+from portal.people.roles import ROLES, Role
+from portal.people.tokens import Bearer
+from portal.rights import actions
+from portal.rights.values import Kind
+from portal.urls import api
+from tests.makers import SETTING_UP, make_employee, make_purpose, make_token
+from tests.test_house import PUBLIC_OPERATIONS, patterns
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+EVERYBODY = ["anonymous", "owner", "colleague", *Role.values]
+PARAMETERS = {"day": date(2026, 11, 2), "purpose_key": "train", "version": 1}
+PAGES = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
+
+
+@pytest.fixture
+def owned():
+    """Ada, and one request of hers."""
+    make_purpose()
+    ada = make_employee("Ada Abel")
+    asked = actions.open_request(kind=Kind.ACCESS, subject_id=ada.pk, by=SETTING_UP)
+    return ada, asked
+
+
+def address(entry, owned) -> str:
+    ada, asked = owned
+    known = PARAMETERS | {"subject_id": ada.pk, "pk": asked.pk}
+    return reverse(entry.name, kwargs={name: known[name] for name in entry.pattern.converters})
+
+
+def visitor(who, ada) -> Client:
+    client = Client(raise_request_exception=False)
+    if who != "anonymous":
+        roles = [who] if who in Role.values else []
+        client.force_login(ada if who == "owner" else make_employee(who.title(), roles=roles), BACKEND)
+    return client
+
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+def outcome(response) -> str:
+    if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
+        return "sign in"
+    return {403: "forbidden", 404: "hidden", 405: "no such method"}.get(response.status_code, "answered")
+
+
+def expected(rule, who) -> str:
+    if rule == "public":
+        return "answered"
+    if who == "anonymous":
+        return "sign in"
+    if rule in {"self", "owner"}:
+        return "answered" if who == "owner" else "hidden"
+    if rule.startswith("perm:"):
+        allowed = who in ROLES and rule.removeprefix("perm:") in ROLES[who]
+        return "answered" if allowed else "forbidden"
+    assert rule == "signed_in"
+    return "answered"
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_each_page_answers_exactly_those_whom_its_rule_names(owned, who):
+    client = visitor(who, owned[0])
+    wrong = {}
+    for where, entry in PAGES:
+        rule = entry.callback.rule
+        got = {method: outcome(getattr(client, method)(address(entry, owned))) for method in ("get", "post")}
+        answers = set(got.values()) - {"no such method"}
+        if answers != {expected(rule, who)}:
+            wrong[where] = (rule, got)
+    assert wrong == {}
+
+
+def test_no_page_fails_for_anybody(owned):
+    for who in EVERYBODY:
+        client = visitor(who, owned[0])
+        for where, entry in PAGES:
+            for method in ("get", "post"):
+                status = getattr(client, method)(address(entry, owned)).status_code
+                assert status < 500, (who, method, where)
+
+
+@pytest.mark.parametrize("who", ["colleague", Role.HR, Role.LEGAL])
+def test_each_try_at_anothers_page_is_shown_to_that_person(owned, who):
+    ada, _ = owned
+    client = visitor(who, ada)
+    for _where, entry in PAGES:
+        if entry.callback.rule not in {"self", "owner"}:
+            continue
+        before = Act.objects.filter(action="access.refused", subject_id=ada.pk).count()
+        answers = {method: getattr(client, method)(address(entry, owned)).status_code for method in ("get", "post")}
+        refused = sum(1 for status in answers.values() if status == 404)
+        assert Act.objects.filter(action="access.refused", subject_id=ada.pk).count() == before + refused
+
+
+def test_every_form_needs_its_token(owned):
+    ada, _ = owned
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada, BACKEND)
+    taken = [where for where, entry in PAGES if client.post(address(entry, owned)).status_code not in (403, 405)]
+    assert taken == []
+
+
+def test_no_change_is_made_by_following_a_link(owned):
+    """Every page that only takes forms refuses GET; every other one must not write acts of change on GET."""
+    ada, _ = owned
+    client = visitor("owner", ada)
+    for _where, entry in PAGES:
+        client.get(address(entry, owned))
+    made = set(Act.objects.filter(actor_id=str(ada.pk)).values_list("action", flat=True))
+    assert made <= {"data.viewed", "certificate.downloaded", "bundle.downloaded"}
+
+
+def operations():
+    for prefix, router in api._routers:
+        for path, view in router.path_operations.items():
+            for operation in view.operations:
+                for method in operation.methods:
+                    yield f"{prefix}{path}", method, operation
+
+
+OPERATIONS = [each for each in operations() if each[0] not in PUBLIC_OPERATIONS]
+
+
+def call(path, method, token=None):
+    filled = re.sub(r"\{[^}]*\}", str(uuid4()), path)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return Client().generic(method, f"/api/v1{filled}", b"{}", content_type="application/json", headers=headers)
+
+
+@pytest.mark.parametrize("path, method, operation", OPERATIONS)
+def test_each_operation_refuses_no_token_a_wrong_one_and_every_other_scope(path, method, operation):
+    (auth,) = operation.auth_callbacks
+    assert isinstance(auth, Bearer)
+    others = SCOPES - set(auth.scope.split())
+    assert call(path, method).status_code == 401
+    assert call(path, method, "not-a-token").status_code == 401
+    refused = call(path, method, make_token(" ".join(sorted(others))))
+    assert refused.status_code == 403
+    assert refused.json()["type"].endswith("insufficient_scope")
+    assert call(path, method, make_token(auth.scope)).status_code not in (401, 500)
+
+
+SCOPES = {
+    "events.write",
+    "consent.read",
+    "requests.open",
+    "requests.read",
+    "requests.handle",
+    "bundles.read",
+    "releases.read",
+}
