@@ -1,0 +1,170 @@
+"""What the API of subject requests takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, ConfigDict, Field, model_validator
+
+from consent.values import CATEGORIES, Scope
+from portal.rights.values import Extension, Format, Ground, Kind, Refusal, State
+
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2999
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        message = "holds characters that are no text"
+        raise ValueError(message)
+    return text
+
+
+def _sane(at: datetime) -> datetime:
+    if not EARLIEST_YEAR < at.year < LATEST_YEAR:
+        message = "is not a time we could have received anything"
+        raise ValueError(message)
+    return at
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Instant = Annotated[AwareDatetime, AfterValidator(_sane)]
+Names = list[Annotated[Text, Field(min_length=1, max_length=200)]]
+
+
+class Strict(Schema):
+    """A body without fields that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ScopeIn(Strict):
+    """Which data is meant; what is absent narrows nothing."""
+
+    categories: list[Literal[CATEGORIES]] | None = Field(None, min_length=1)  # type: ignore[valid-type]
+    from_: Instant | None = Field(None, alias="from")
+    to: Instant | None = None
+    sources: Names | None = Field(None, min_length=1)
+    apps: Names | None = Field(None, min_length=1)
+    purposes: Names | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _forward(self) -> ScopeIn:
+        if self.from_ and self.to and self.from_ >= self.to:
+            message = "`from` must be before `to`"
+            raise ValueError(message)
+        return self
+
+    def to_scope(self) -> Scope:
+        return Scope(
+            categories=_set(self.categories),
+            from_ms=_milliseconds(self.from_),
+            to_ms=_milliseconds(self.to),
+            sources=_set(self.sources),
+            apps=_set(self.apps),
+            purposes=_set(self.purposes),
+        )
+
+
+def _set(named: list[str] | None) -> frozenset[str] | None:
+    return None if named is None else frozenset(named)
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)
+
+
+class RequestIn(Strict):
+    """What is asked, and about whom: by subject_id or employee number."""
+
+    kind: Kind
+    subject: Annotated[Text, Field(min_length=1, max_length=64)]
+    format: Format = Format.CSV
+    scope: ScopeIn = Field(default_factory=ScopeIn)
+    ground: Ground | Literal[""] = ""
+    note: Annotated[Text, Field(max_length=4096)] = ""
+    received_at: Instant | None = None
+    channel: Annotated[Text, Field(max_length=80)] = ""
+    representative: Annotated[Text, Field(max_length=200)] = ""
+
+
+class RefuseIn(Strict):
+    """Why it is refused, from the list."""
+
+    reason: Refusal = Field(validation_alias=AliasChoices("reason", "ground"))
+    note: Annotated[Text, Field(max_length=4096)] = ""
+
+
+class ExtendIn(Strict):
+    """Why more time is needed, from the list."""
+
+    reason: Extension
+
+
+class Progress(Schema):
+    """Parts of the work."""
+
+    done: int
+    total: int
+
+
+class RequestOut(Schema):
+    """A subject request as it stands; `due` is the end of the last day, where the person is."""
+
+    id: UUID
+    kind: Kind
+    subject: UUID
+    state: State
+    scope: dict[str, Any]
+    format: Format
+    received: datetime
+    due: datetime
+    explanation: str
+    progress: Progress
+    reason: str
+    certificate: dict[str, Any] | None
+
+
+class RequestPage(Schema):
+    """Some requests, newest first, and where the next ones begin."""
+
+    items: list[RequestOut]
+    next: str | None
+
+
+class StepOut(Schema):
+    """A step of the work."""
+
+    name: str
+    label: str
+    state: str
+    done: int
+    total: int
+
+
+class StepPage(Schema):
+    """The steps of a request, in order."""
+
+    items: list[StepOut]
+    next: str | None
+
+
+class DecisionOut(Schema):
+    """What a person decided, and where the ledger has it."""
+
+    purpose: str
+    kind: str
+    at: datetime
+    notice_version: int
+    notice_sha256: str
+    path: str
+    ledger_index: int
+
+
+class DecisionPage(Schema):
+    """Some decisions, oldest first."""
+
+    items: list[DecisionOut]
+    next: str | None
