@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, JsonResponse
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
 
-from consent import ledger
+from consent import gate, ledger
+from portal.audit.models import Act
+from portal.events import charts, gaps, pages, words
 from portal.http import rule
+from portal.people.models import Employee
+from portal.rights.choices import deck
+from portal.rights.models import SubjectRequest
+from portal.rights.standing import standing
+from portal.rights.values import CLOSED_STATES, State
+
+WEEK = 7
+SHOWN = 3
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -27,3 +45,47 @@ def healthz(request: HttpRequest) -> JsonResponse:
     if reason:
         return JsonResponse({"status": "closed", "reason": reason}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+@require_GET
+@rule("signed_in")
+def home(request: HttpRequest) -> HttpResponse:
+    """Five answers on one screen: is anything accepted now, how much was kept, why, who looked, what is due."""
+    person = request.user
+    found = deck(person.pk, gate.read(person.pk), get_language() or "en")
+    looks = Act.objects.for_subject(person.pk).looks().newest_first()[:SHOWN]
+    context = {
+        "greeting": _greeting(timezone.localtime().hour),
+        "first_name": person.name.split()[0] if person.name.strip() else "",
+        "standing": standing(person, found),
+        "deck": found,
+        "looks": looks,
+        "requests": _due(person.pk),
+    }
+    return render(request, "overview/overview.html", context | _week(person))
+
+
+def _greeting(hour: int) -> str:
+    if 5 <= hour < 12:
+        return _("Good morning")
+    return _("Good afternoon") if 12 <= hour < 18 else _("Good evening")
+
+
+def _due(subject_id: UUID) -> list[SubjectRequest]:
+    """Return what is under way, and copies that wait to be taken."""
+    mine = SubjectRequest.objects.for_subject(subject_id).prefetch_related("steps")
+    return list(mine.filter(~Q(state__in=CLOSED_STATES) | Q(state=State.READY))[:SHOWN])
+
+
+def _week(person: Employee) -> dict[str, Any]:
+    """Return the last seven days from the roll-ups, which cost the same however much there is."""
+    today = timezone.localdate()
+    first = today - timedelta(days=WEEK - 1)
+    days = charts.filled(pages.days_since(person.pk, first, today), first, today)
+    off = gaps.gaps(person, days)
+    return {
+        "chart": charts.volume_chart(days, off, name="week") | {"sentence": charts.volume_note(days, off)},
+        "kept": sum(map(charts.kept, days)),
+        "size": words.size(sum(day.bytes for day in days)),
+        "dropped": sum(map(charts.dropped, days)),
+    }

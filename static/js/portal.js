@@ -37,9 +37,9 @@ document.documentElement.classList.add("js");
   const layout = (given = {}) => ({
     margin: { t: 8, r: 0, b: 0, l: 0 }, bargap: 0.28, ...given,
     autosize: true, paper_bgcolor: token("card"), plot_bgcolor: token("card"),
-    font: { family: token("font"), size: 13, color: token("soft") },
+    font: { family: token("font"), size: 12, color: token("soft") },
     hoverlabel: { bgcolor: token("ink"), font: { color: token("paper"), family: token("font") } },
-    xaxis: axis(given.xaxis), yaxis: axis(given.yaxis),
+    xaxis: axis({ showgrid: false, ...given.xaxis }), yaxis: axis(given.yaxis),
   });
 
   const draw = (place) => {

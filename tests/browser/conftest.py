@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as site
 
+from tests.pages.conftest import BACKEND
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -38,7 +40,7 @@ def sign_in(page, client, live_server):
     """Give the browser the session of a person."""
 
     def become(person):
-        client.force_login(person)
+        client.force_login(person, BACKEND)
         cookie = client.cookies[site.SESSION_COOKIE_NAME].value
         page.context.add_cookies([{"name": site.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
         return person

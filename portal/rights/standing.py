@@ -1,0 +1,159 @@
+"""Is anything being accepted from a person now? Asked of the same gate that ingest asks, and said in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from consent import gate
+from consent.values import DecisionKind
+from portal.people import hours
+from portal.people.models import Employee
+from portal.register.models import Flow
+from portal.register.values import Kind
+from portal.rights.choices import Deck, category_words, listed
+
+TYPING = frozenset({"keystroke_timing", "keystroke_content"})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The first line of the overview. `offer` is the one thing to press: pause, resume, answer or none."""
+
+    tone: str
+    headline: str
+    detail: str = ""
+    offer: str = ""
+
+
+Accepted = dict[tuple[str, str], set[str]]  # (source, category) -> purposes that it is accepted for
+
+
+def standing(employee: Employee, found: Deck) -> Standing:
+    """Return what is so at this moment; every branch answers with what a batch sent now would meet."""
+    state, now = found.state, timezone.now()
+    if state is not None and state.closed:
+        return _closed()
+    accepted, off_hours = _accepted(employee, found, now)
+    if accepted:
+        return _accepting(found, accepted)
+    until = state.paused_until(_ms(now)) if state else None
+    if until is not None:
+        return _paused(until)
+    if found.unanswered and not (state and state.grants):
+        return _unanswered(found)
+    if off_hours:
+        return _after_hours(employee)
+    return _nothing(found)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted, bool]:
+    """Return what the gate lets in now, and whether the clock alone keeps something out."""
+    accepted: Accepted = {}
+    if found.state is None:
+        return accepted, False
+    working = hours.inside(employee.working_hours, employee.time_zone)(_ms(now))
+    waits = False
+    for flow in Flow.objects.live().select_related("source"):
+        imported = flow.source.kind == Kind.IMPORT
+        refused = gate.allows(
+            found.state,
+            purpose=flow.purpose_key,
+            category=flow.category,
+            source=flow.source_id,
+            t_ms=_ms(now),
+            imported=imported,
+        )
+        if refused is None and (working or flow.off_hours or imported):
+            accepted.setdefault((flow.source_id, flow.category), set()).add(flow.purpose_key)
+        waits = waits or refused is None
+    return accepted, waits
+
+
+def _accepting(found: Deck, accepted: Accepted) -> Standing:
+    sources = sorted({source for source, _category in accepted})
+    what = listed(category_words(category for _source, category in accepted))
+    titles = listed(found.sources[key].title for key in sources if key in found.sources)
+    said = _("Daylight accepts %(what)s from %(sources)s.") % {"what": what, "sources": titles}
+    if found.refusals:
+        said = _still_accepting(found, accepted, what, titles)
+    typed = TYPING.isdisjoint(category for _source, category in accepted)
+    return Standing("on", f"{said} {_('Not what you type.')}" if typed else said, _typing_words(accepted), "pause")
+
+
+def _still_accepting(found: Deck, accepted: Accepted, what: str, titles: str) -> str:
+    """Say first that another purpose goes on although the person said no to one."""
+    purposes = set().union(*accepted.values())
+    return _("You said no to %(refused)s. Daylight still accepts %(what)s from %(sources)s, for %(purposes)s.") % {
+        "refused": listed(f"“{card.purpose.title}”" for card in found.refusals),
+        "what": what,
+        "sources": titles,
+        "purposes": listed(f"“{card.purpose.title}”" for card in found.cards if card.key in purposes),
+    }
+
+
+def _typing_words(accepted: Accepted) -> str:
+    kinds = {category for _source, category in accepted}
+    if "keystroke_content" in kinds:
+        return _("What you type is kept for the apps that the notice names.")
+    if "keystroke_timing" in kinds:
+        return _(
+            "Typing rhythm holds which key was pressed and when, in whole seconds unless the notice says otherwise."
+        )
+    return ""
+
+
+def _paused(until_ms: int) -> Standing:
+    until = timezone.localtime(datetime.fromtimestamp(until_ms / 1000, UTC))
+    same_day = until.date() == timezone.localdate()
+    shown = time_format(until) if same_day else f"{date_format(until, 'l j F')}, {time_format(until)}"
+    headline = _("You have paused until %(time)s. Daylight accepts nothing from you.") % {"time": shown}
+    return Standing("off", headline, _("What your devices send meanwhile is dropped on arrival."), "resume")
+
+
+def _unanswered(found: Deck) -> Standing:
+    count = len(found.unanswered)
+    asked = ngettext("You have %(count)d question to answer.", "You have %(count)d questions to answer.", count)
+    return Standing(
+        "off",
+        _("Daylight accepts nothing from you yet. %(asked)s") % {"asked": asked % {"count": count}},
+        _("What your devices send before that is dropped on arrival. You can take all the time you want."),
+        "answer",
+    )
+
+
+def _after_hours(employee: Employee) -> Standing:
+    return Standing(
+        "off",
+        _("Daylight accepts nothing from you now: it is outside your working hours."),
+        _("Your working hours here are %(hours)s, %(zone)s time.")
+        % {"hours": employee.working_hours, "zone": employee.time_zone.replace("_", " ")},
+        "pause",
+    )
+
+
+def _closed() -> Standing:
+    return Standing(
+        "stop",
+        _("Daylight is closed: it accepts nothing from anybody now."),
+        _("The log of decisions does not match the copy kept outside. Withdrawals and pauses are still taken."),
+    )
+
+
+def _nothing(found: Deck) -> Standing:
+    left = [card.decision for card in found.cards if card.decision and card.decision.kind == DecisionKind.WITHDRAWN]
+    rest = _("What your devices send is dropped on arrival.")
+    if not left:
+        return Standing("off", _("Daylight accepts nothing from you."), rest)
+    at = timezone.localtime(max(decision.at for decision in left))
+    shown = time_format(at) if at.date() == timezone.localdate() else date_format(at, "j F, H:i")
+    return Standing("off", _("Daylight accepts nothing from you since %(time)s.") % {"time": shown}, rest)

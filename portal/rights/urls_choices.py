@@ -1,0 +1,19 @@
+"""Where answers are given."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.rights import views_choices as views
+
+urlpatterns = [
+    path("", views.choices, name="choices"),
+    path("pause/", views.pause, name="pause"),
+    path("resume/", views.resume, name="resume"),
+    path("<slug:purpose_key>/notice/<int:version>/", views.notice, name="notice"),
+    path("<slug:purpose_key>/give/", views.give, name="give"),
+    path("<slug:purpose_key>/refuse/", views.refuse, name="refuse"),
+    path("<slug:purpose_key>/withdraw/", views.withdraw, name="withdraw"),
+    path("<slug:purpose_key>/object/", views.object_to, name="object"),
+    path("<slug:purpose_key>/acknowledge/", views.acknowledge, name="acknowledge"),
+]

@@ -1,0 +1,198 @@
+"""The choices page, and one view for each answer that can be given on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from consent import actions as consent
+from consent import gate, ledger
+from consent.actions import Recorded
+from consent.models import Checkpoint, NoticeVersion, Purpose
+from consent.values import Closed, NotAllowed
+from portal.http import View, rule
+from portal.people.guards import actor_of
+from portal.rights import actions, tasks
+from portal.rights.choices import full_deck, rest_of_day
+from portal.rights.models import SubjectRequest
+from portal.rights.prose import html
+from portal.rights.values import Kind
+from portal.rights.values import NotAllowed as NotPossible
+
+PATH = "page:choices"
+UNTIL: dict[str, Callable[[datetime], datetime]] = {
+    "30": lambda now: now + timedelta(minutes=30),
+    "120": lambda now: now + timedelta(hours=2),
+    "day": rest_of_day,
+    "week": lambda now: now + timedelta(days=7),
+}
+
+
+@require_GET
+@rule("signed_in")
+def choices(request: HttpRequest) -> HttpResponse:
+    state = gate.read(request.user.pk)
+    found = full_deck(request.user.pk, state, get_language() or "en")
+    until = state.paused_until(int(timezone.now().timestamp() * 1000)) if state else None
+    paused = datetime.fromtimestamp(until / 1000, tz=timezone.get_current_timezone()) if until else None
+    return render(request, "choices/choices.html", {"deck": found, "state": state, "paused": paused})
+
+
+@require_GET
+@rule("signed_in")
+def notice(request: HttpRequest, purpose_key: str, version: int) -> HttpResponse:
+    """The full text of one version, for good: a decision names the version that it was made on."""
+    wanted = NoticeVersion.objects.filter(notice__purpose=purpose_key, version=version).select_related(
+        "notice__purpose"
+    )
+    preferred = wanted.filter(notice__language=get_language()).first() or wanted.first()
+    if preferred is None or preferred.notice.purpose.state == Purpose.State.DRAFT:
+        raise Http404
+    return render(request, "choices/notice.html", {"notice": preferred, "text": html(preferred.text)})
+
+
+def _answer(view: View) -> View:
+    """Wrap what every answer needs: signed in, a POST, plain words when the site is closed or the text has changed."""
+
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Closed:
+            return render(request, "closed.html", status=503)
+        except (NotAllowed, NotPossible) as error:
+            messages.error(request, _refusal(error.code))
+            return redirect("choices")
+
+    return require_POST(rule("signed_in")(guarded))
+
+
+def _refusal(code: str) -> str:
+    if "version" in code or "notice" in code:
+        return _("The notice has changed since you opened the page. Nothing was recorded: please read the new one.")
+    return _("This cannot be answered any more: the purpose is no longer asked for. Nothing was recorded.")
+
+
+def _deciding(decide: Callable[..., Recorded]) -> View:
+    """Make the view of an answer that needs no more than the version that was read."""
+
+    @_answer
+    def view(request: HttpRequest, purpose_key: str) -> HttpResponse:
+        purpose = get_object_or_404(Purpose, key=purpose_key)
+        recorded = decide(
+            subject_id=request.user.pk,
+            purpose_key=purpose_key,
+            path=PATH,
+            version=_version(request),
+            language=request.POST.get("language") or get_language() or "en",
+        )
+        return _shown(request, purpose, recorded)
+
+    return view
+
+
+def _version(request: HttpRequest) -> int | None:
+    sent = request.POST.get("version", "")
+    return int(sent) if sent.isdecimal() and len(sent) < 10 else None
+
+
+give = _deciding(consent.give)
+refuse = _deciding(consent.refuse)
+acknowledge = _deciding(consent.acknowledge)
+
+
+@_answer
+def withdraw(request: HttpRequest, purpose_key: str) -> HttpResponse:
+    """Take a yes back: collection ends with the commit, and what nothing else covers is called back."""
+    purpose = get_object_or_404(Purpose, key=purpose_key)
+    recorded, erasure = actions.withdraw(
+        subject_id=request.user.pk,
+        purpose_key=purpose_key,
+        by=actor_of(request, about=request.user.pk),
+        path=PATH,
+        erase="72h" if request.POST.get("erase") == "72h" else "now",
+    )
+    tasks.nudge(erasure.pk)
+    return _shown(request, purpose, recorded, erasure)
+
+
+@_answer
+def object_to(request: HttpRequest, purpose_key: str) -> HttpResponse:
+    """Object: collection ends with the commit; whether what there is goes, somebody decides."""
+    purpose = get_object_or_404(Purpose, key=purpose_key)
+    recorded, objection = actions.object_to(
+        subject_id=request.user.pk, purpose_key=purpose_key, by=actor_of(request, about=request.user.pk), path=PATH
+    )
+    return _shown(request, purpose, recorded, objection)
+
+
+def _shown(
+    request: HttpRequest, purpose: Purpose, recorded: Recorded, opened: SubjectRequest | None = None
+) -> HttpResponse:
+    """Say what was recorded and where; what the log does not hold yet is said to be pending (202)."""
+    if recorded.pending:
+        context = {"purpose": purpose, "recorded": recorded, "opened": opened}
+        return render(request, "choices/pending.html", context, status=202)
+    messages.success(request, _sentence(purpose, recorded))
+    if opened is not None:
+        messages.info(request, _what_follows(opened))
+    return HttpResponseRedirect(f"{reverse('choices')}#{purpose.key}")
+
+
+def _what_follows(opened: SubjectRequest) -> str:
+    if opened.not_before is not None:
+        at = timezone.localtime(opened.not_before)
+        return _(
+            "What no other purpose covers is erased on %(time)s. Until then you can take a copy under Requests."
+        ) % {"time": f"{date_format(at, 'l j F')}, {time_format(at)}"}
+    if opened.kind == Kind.OBJECTION:
+        return _("Whether what there is must go is now decided; Requests shows until when, and what was decided.")
+    return _("What no other purpose covers is being erased now. Requests shows how far it is.")
+
+
+def _sentence(purpose: Purpose, recorded: Recorded) -> str:
+    newest = Checkpoint.objects.order_by("-size").first()
+    said = _("Recorded for “%(purpose)s” as entry %(index)d of the log.")
+    if newest is not None:
+        said += " " + _("The log was not rewritten since checkpoint %(checkpoint)d.")
+    return said % {
+        "purpose": purpose.title,
+        "index": recorded.index,
+        "checkpoint": newest.size if newest else 0,
+    }
+
+
+@_answer
+def pause(request: HttpRequest) -> HttpResponse:
+    length = UNTIL.get(request.POST.get("length", "30"), UNTIL["30"])
+    until = length(timezone.now())
+    actions.pause(subject_id=request.user.pk, until=until, by=actor_of(request, about=request.user.pk))
+    if ledger.closed():
+        return render(request, "choices/pending.html", {"until": until}, status=202)
+    local = timezone.localtime(until)
+    shown = f"{date_format(local, 'l j F')}, {time_format(local)}"
+    messages.success(
+        request, _("Paused until %(time)s. What is sent until then is dropped on arrival.") % {"time": shown}
+    )
+    return redirect(_back(request))
+
+
+@_answer
+def resume(request: HttpRequest) -> HttpResponse:
+    actions.resume(subject_id=request.user.pk, by=actor_of(request, about=request.user.pk))
+    messages.success(request, _("The pause has ended. What you said yes to is accepted again from now on."))
+    return redirect(_back(request))
+
+
+def _back(request: HttpRequest) -> str:
+    return "home" if request.POST.get("from") == "home" else "choices"
