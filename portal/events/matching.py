@@ -89,7 +89,7 @@ def _replace(table: pa.Table, name: str, column: Any) -> pa.Table:
 
 
 def _without(column: Any, scope: Scope) -> Any:
-    known = pc.unique(column).combine_chunks() if isinstance(column, pa.ChunkedArray) else pc.unique(column)
+    known = pc.unique(column)
     dropped = scope.purposes or frozenset()
     texts = [each and ",".join(name for name in each.split(",") if name not in dropped) for each in known.to_pylist()]
     return pc.take(pa.array(texts, pa.string()), pc.index_in(column, value_set=known))
