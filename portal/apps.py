@@ -25,3 +25,5 @@ class PortalConfig(AppConfig):
             trail=import_string("portal.audit.wiring.ConsentTrail")(),
             publisher=import_string("portal.audit.wiring.LoggedCheckpoints")(),
         )
+        # Without it the web would nudge the workers over a broker that nobody set.
+        import_string("portal.celery.app")
