@@ -66,6 +66,7 @@ def _locked_head() -> LedgerHead:
 
 
 def _store_openings(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened]) -> None:
+    installed.sealer.warm(subjects)
     numbered = enumerate(zip(subjects, opened, strict=True), start=first)
     Opening.objects.bulk_create(
         Opening(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol
@@ -14,6 +14,10 @@ class CannotOpen(Exception):
 
 
 class Sealer(Protocol):
+    def warm(self, subject_ids: Collection[UUID]) -> None:
+        """Make ready for many people at once; sealing must work without it."""
+        ...
+
     def seal(self, subject_id: UUID, data: bytes, aad: bytes) -> bytes: ...
 
     def open(self, subject_id: UUID, blob: bytes, aad: bytes) -> bytes:
@@ -22,6 +26,10 @@ class Sealer(Protocol):
 
 
 class Trail(Protocol):
+    def record_own(self, action: str, subject_ids: Collection[UUID], facts: Mapping[str, Any]) -> None:
+        """Write down for each of these people that they did this themselves."""
+        ...
+
     def record(self, action: str, subject_id: UUID | None, actor: str, facts: Mapping[str, Any]) -> None: ...
 
 
@@ -31,6 +39,9 @@ class Publisher(Protocol):
 
 class PlainSealer:
     """Seals nothing, but notices when an opening was moved."""
+
+    def warm(self, subject_ids: Collection[UUID]) -> None:
+        pass
 
     def seal(self, subject_id: UUID, data: bytes, aad: bytes) -> bytes:
         return sha256(subject_id.bytes + aad).digest() + data
@@ -42,6 +53,9 @@ class PlainSealer:
 
 
 class NoTrail:
+    def record_own(self, action: str, subject_ids: Collection[UUID], facts: Mapping[str, Any]) -> None:
+        pass
+
     def record(self, action: str, subject_id: UUID | None, actor: str, facts: Mapping[str, Any]) -> None:
         pass
 

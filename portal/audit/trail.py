@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC
 from uuid import UUID
 
@@ -37,6 +38,12 @@ def record(
         return act
     Act.objects.bulk_create([act], ignore_conflicts=True)
     return Act.objects.filter(once=once, at=act.at).first()
+
+
+def record_own(action: Action, *, subject_ids: Collection[UUID], facts: Facts) -> None:
+    """Add an act of each of these people about themselves, in the caller's transaction and one statement."""
+    people = [(subject_id, Actor(ActorKind.PERSON, str(subject_id), "employee")) for subject_id in subject_ids]
+    Act.objects.bulk_create(_act(action, actor, subject_id, "", "", facts) for subject_id, actor in people)
 
 
 def access(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,9 @@ class ConsentTrail:
         own = subject_id is not None and actor == str(subject_id)
         by = Actor(ActorKind.PERSON, actor, "employee") if own else SYSTEM
         trail.record(Action(action), actor=by, subject_id=subject_id, facts=dict(facts))
+
+    def record_own(self, action: str, subject_ids: Collection[UUID], facts: Mapping[str, Any]) -> None:
+        trail.record_own(Action(action), subject_ids=subject_ids, facts=dict(facts))
 
 
 class LoggedCheckpoints:

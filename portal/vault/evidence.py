@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from consent.ports import CannotOpen
@@ -11,6 +12,9 @@ from portal.vault.cipher import Damaged, WrongKey
 
 class EvidenceSealer:
     """consent.ports.Sealer."""
+
+    def warm(self, subject_ids: Collection[UUID]) -> None:
+        keys.warm_evidence(subject_ids)
 
     def seal(self, subject_id: UUID, data: bytes, aad: bytes) -> bytes:
         return keys.seal_evidence(subject_id, data, aad)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import transaction
@@ -143,6 +144,17 @@ def _evidence(subject_id: UUID) -> Key:
     if known.evidence is None:
         known.evidence = lists.open_one(SubjectKey.objects.evidence(subject_id))
     return known.evidence
+
+
+def warm_evidence(subject_ids: Collection[UUID]) -> None:
+    """Open the evidence keys of many people in one query."""
+    wanted = [each for each in subject_ids if cache.known(each).evidence is None]
+    if len(wanted) < 2:
+        return
+    for row in SubjectKey.objects.filter(subject_id__in=wanted, kind=SubjectKey.Kind.EVIDENCE):
+        # What a renewal re-wrapped since it was read is read again when it is used.
+        with suppress(kek.UnknownKek):
+            cache.known(row.subject_id).evidence = kek.unwrap(row)
 
 
 def _among(rings: dict[int, Ring], month: str, key_id: bytes) -> Key | None:
