@@ -336,7 +336,7 @@ def _line(row: Mapping[str, Any], zone: ZoneInfo, sources: Mapping[str, str], pu
         token=charts.TOKENS.get(row["category"], charts.DROPPED_TOKEN),
         app=row.get("in_app") or row.get("app") or "",
         source=sources.get(row["source"], row["source"]),
-        purposes=[purposes.get(key, key) for key in row.get("purposes") or ()],
+        purposes=[purposes.get(key, key) for key in row["purposes"].split(",") if key],
         fields=[(name, row[name]) for name in FIELDS if row.get(name) is not None],
     )
 
