@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 
+import psycopg
 import pytest
 from django.conf import settings as current
 from django.db import connections
@@ -157,6 +159,31 @@ def test_the_newest_epoch_is_not_destroyed(ada):
     with pytest.raises(keys.OnlyEpoch):
         keys.destroy_epoch(ada, 1)
     assert keys.epochs(ada) == [1]
+
+
+def test_a_key_is_not_made_in_an_epoch_that_is_being_destroyed(ada):
+    keys.begin_epoch(ada, 1, [])
+    found = []
+
+    def want():
+        try:
+            keys.key_for(ada, 1, MONTH, ERASED)
+        except keys.KeyGone:
+            found.append("gone")
+        finally:
+            connections.close_all()
+
+    place = connections["keys"].get_connection_params()
+    wanted = {name: place[name] for name in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**wanted) as other:
+        other.execute("DELETE FROM vault_subjectkey WHERE kind = 'data' AND epoch = 1")
+        maker = threading.Thread(target=want)
+        maker.start()
+        maker.join(0.3)
+        assert maker.is_alive(), "it waits for the one who destroys"
+    maker.join(10)
+    assert found == ["gone"]
+    assert not KeyList.objects.exists()
 
 
 def test_an_epoch_does_not_begin_where_the_one_before_is_gone(ada):

@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings as current
 from django.db import connections
 
-from portal.vault import cache, kek, kekfile, keyring, keys
+from portal.vault import cache, kek, kekfile, keyring, keys, lists
 from portal.vault.cipher import aad
-from portal.vault.models import KeyList, SubjectKey
+from portal.vault.models import KeyList, SubjectKey, SubjectKeyQuerySet
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 MONTH, DAY = "2026-11", "2026-11-20"
@@ -39,6 +39,14 @@ def assert_all_open(people):
         cache.forget(subject_id)
         assert keys.open_for(subject_id, MONTH, blob, PLACE) == subject_id.bytes
         keys.seal_evidence(subject_id, b"x", b"")
+
+
+def assert_each_copy_alone_opens(people):
+    for path in current.KEK_FILES:
+        whole = path.read_bytes()
+        path.unlink()
+        assert_all_open(people)
+        path.write_bytes(whole)
 
 
 def assert_finished():
@@ -97,7 +105,10 @@ def test_killed_before_any_step_everything_opens_and_the_next_renewal_finishes(p
     while _killed_at(step, killed + 1):
         killed += 1
         assert_all_open(people)
-        assert keys.key_for(next(iter(people)), 1, MONTH, f"2026-11-{killed:02}")
+        late = uuid.uuid4()
+        keys.make_person(late)
+        people[late] = keys.seal_for(late, 1, MONTH, DAY, late.bytes, PLACE)
+        assert_each_copy_alone_opens({late: people[late]})
     assert killed >= 3
     assert_finished()
     assert_all_open(people)
@@ -148,6 +159,25 @@ def test_a_row_read_before_a_renewal_is_read_again(people):
     with pytest.raises(kek.UnknownKek):
         kek.unwrap(stale[0])
     assert_all_open(people)
+
+
+class OvertakenQuerySet(SubjectKeyQuerySet):
+    """A reader whose rows are re-wrapped, and the old key thrown away, before it comes to unwrap them."""
+
+    renewals = 0
+
+    def __iter__(self):
+        rows = list(super().__iter__())
+        if OvertakenQuerySet.renewals == 0:
+            OvertakenQuerySet.renewals += 1
+            kek.renew()
+        return iter(rows)
+
+
+def test_a_reader_that_a_renewal_overtakes_reads_again(people):
+    found = lists.open_rows(OvertakenQuerySet(SubjectKey).data(next(iter(people))))
+    assert OvertakenQuerySet.renewals == 1
+    assert list(found) == [("data", 1)]
 
 
 def test_keys_made_while_it_renews_are_neither_lost_nor_left_behind(people):
