@@ -26,6 +26,7 @@ class Config:
     host: str
     port: int
     origin: str
+    keys: Path
     demo: bool
     staff_second_factor: bool
 
@@ -33,8 +34,10 @@ class Config:
     def read(cls) -> Config:
         port = env.number("PORT", 8000)
         demo = env.flag("DAYLIGHT_DEMO", True)
+        var = Path(env.text("DAYLIGHT_VAR", str(PROJECT / "var"))).resolve()
         return cls(
-            var=Path(env.text("DAYLIGHT_VAR", str(PROJECT / "var"))).resolve(),
+            var=var,
+            keys=Path(env.text("DAYLIGHT_KEY_DIR", str(var / "keys"))),
             host=env.text("HOST", "127.0.0.1"),
             port=port,
             origin=env.text("DAYLIGHT_ORIGIN", f"http://localhost:{port}"),

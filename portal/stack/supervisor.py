@@ -23,6 +23,11 @@ from portal.stack.postgres import Postgres, free_port
 from portal.stack.valkey import Valkey
 
 READY_SECONDS = 60
+# A command costs seconds; whose files are all there need not run.
+MADE_BY = {
+    "make_keys": ("django.key", "oidc.pem", "server.key", "kek/kek.json", "kek-copy/kek.json"),
+    "ledger_key": ("ledger.key", "ledger.vkey"),
+}
 
 
 class Stopped(Exception):
@@ -131,7 +136,8 @@ class Supervisor:
     def _prepare(self) -> None:
         """Keys first (the settings read them), then what only the owner may: migrations."""
         for command in ("make_keys", "ledger_key"):
-            self._call(["manage.py", command], self._environment())
+            if not all((self.config.keys / name).exists() for name in MADE_BY[command]):
+                self._call(["manage.py", command], self._environment())
         owner = self._environment(**self.owners, DAYLIGHT_AS_OWNER="1")
         self._call(["-m", "portal.stack.prepare"], owner)
 
