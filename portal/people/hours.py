@@ -11,7 +11,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
-RULE = re.compile(r"(?P<first>[A-Z][a-z])(?:-(?P<last>[A-Z][a-z]))? (?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)")
+RULE = re.compile(
+    r"(?P<first>[A-Z][a-z])(?:-(?P<last>[A-Z][a-z]))? (?P<start>[0-9]{2}:[0-9]{2})-(?P<end>[0-9]{2}:[0-9]{2})"
+)
 MIDNIGHT = 24 * 60
 Span = tuple[int, int]
 

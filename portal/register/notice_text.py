@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -43,40 +43,45 @@ BASES = {
 
 
 def build(purpose_key: str, language: str) -> str:
-    """Return the notice; the same register gives the same text, so that nothing is published twice."""
+    """Return the notice in one language; raises KeyError if the register has no words in it."""
+    return build_all(purpose_key, [language])[language]
+
+
+def build_all(purpose_key: str, languages: Iterable[str]) -> dict[str, str]:
+    """Return the notices; the same register gives the same text, so that nothing is published twice."""
     purpose = Purpose.objects.get(pk=purpose_key)
     record = PurposeRecord.objects.get(purpose_key=purpose_key)
+    flows = list(
+        Flow.objects.live().filter(purpose_key=purpose_key).select_related("source").order_by("source", "category")
+    )
+    return {language: _build(purpose, record, flows, language) for language in languages}
+
+
+def _build(purpose: Purpose, record: PurposeRecord, flows: list[Flow], language: str) -> str:
     said = record.notices[language]
     with translation.override(language):
         sections = [
-            (_("What is collected, and from where"), _collected(purpose)),
+            (_("What is collected, and from where"), _collected(flows)),
             (_("Why it may be"), _basis(purpose, record)),
             (_("If you say no"), _refusal(purpose, record)),
             (_("Who receives it"), _recipients(record)),
-            (_("How long it is kept"), _retention(purpose)),
+            (_("How long it is kept"), _retention(purpose, flows)),
             (_("Your rights"), _rights(purpose)),
             (_("Decisions by machines"), _automated(record)),
             (_("Who answers for it"), _controller()),
-            (_("What was examined and agreed"), _examined(purpose)),
+            (_("What was examined and agreed"), _examined(flows)),
         ]
         body = "".join(f"\n## {title}\n\n" + "".join(f"- {line}\n" for line in lines) for title, lines in sections)
         further = "".join(f"\n{each}\n" for each in said.get("further", []))
     return f"# {said['title']}\n\n{said['summary']}\n{further}{body}"
 
 
-def _flows(purpose: Purpose) -> list[Flow]:
-    return list(
-        Flow.objects.live().filter(purpose_key=purpose.key).select_related("source").order_by("source", "category")
-    )
+def _sources(flows: list[Flow]) -> list[Source]:
+    return list({flow.source_id: flow.source for flow in flows}.values())
 
 
-def _sources(purpose: Purpose) -> list[Source]:
-    return list(Source.objects.filter(pk__in={flow.source_id for flow in _flows(purpose)}).order_by("key"))
-
-
-def _collected(purpose: Purpose) -> Iterator[str]:
-    flows = _flows(purpose)
-    for source in _sources(purpose):
+def _collected(flows: list[Flow]) -> Iterator[str]:
+    for source in _sources(flows):
         yield f"**{source.title}** ({source.get_kind_display()}): {source.description}"
         for flow in flows:
             if flow.source_id == source.key:
@@ -137,8 +142,8 @@ def _recipients(record: PurposeRecord) -> Iterator[str]:
         ).rstrip()
 
 
-def _retention(purpose: Purpose) -> Iterator[str]:
-    collected = {flow.category for flow in _flows(purpose)}
+def _retention(purpose: Purpose, flows: list[Flow]) -> Iterator[str]:
+    collected = {flow.category for flow in flows}
     for each in Retention.objects.filter(purpose_key=purpose.key, category__in=collected).order_by("category"):
         said = {"what": CATEGORIES[each.category], "days": each.days, "why": each.why}
         yield _("%(what)s: %(days)s days. %(why)s") % said
@@ -172,8 +177,8 @@ def _controller() -> Iterator[str]:
     yield _("You can complain to %(authority)s.") % {"authority": controller.authority}
 
 
-def _examined(purpose: Purpose) -> Iterator[str]:
-    sources = [source.key for source in _sources(purpose)]
+def _examined(flows: list[Flow]) -> Iterator[str]:
+    sources = [source.key for source in _sources(flows)]
     for each in Assessment.objects.filter(source__in=sources).order_by("source"):
         said = {"title": each.title, "dated": each.dated.isoformat(), "by": each.by}
         yield _("Impact assessment: %(title)s, %(dated)s, by %(by)s.") % said

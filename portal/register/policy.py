@@ -17,6 +17,7 @@ from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
 from portal.register.models import Approval, Controller, PolicyDraft
 from portal.register.publishing import bring_live, publish, write_down
+from portal.register.widening import widened
 
 __all__ = ["Policy", "PolicyFaults", "apply", "approve", "load"]
 LEGAL, COUNCIL = "legal", "council"
@@ -137,12 +138,14 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
     """Bring the drafts live and ask what the law still demands; undone if anything is missing, or not to be kept."""
     try:
         with transaction.atomic():
-            for draft in drafts:
-                bring_live(_policy_of(draft), by=by)
-            publish(by=by)
-            missing = demands.missing()
+            missing = []
+            for policy in map(_policy_of, drafts):
+                missing += widened(policy)
+                bring_live(policy, by=by)
+            missing += demands.missing()
             if missing or not keep:
                 raise NotYet(missing)
+            publish(by=by)
     except NotYet as error:
         return error.missing
     return []

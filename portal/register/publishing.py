@@ -137,15 +137,14 @@ def publish(*, by: Actor) -> None:
             continue
         Purpose.objects.filter(pk=purpose.pk).update(categories=_collected(purpose.pk))
         covers = covers_of(purpose.pk)
-        for language in record.notices:
-            _publish_one(purpose.pk, language, covers, by)
+        for language, text in notice_text.build_all(purpose.pk, record.notices).items():
+            _publish_one(purpose.pk, language, text, covers, by)
 
 
-def _publish_one(purpose_key: str, language: str, covers: dict[str, list[str]], by: Actor) -> None:
+def _publish_one(purpose_key: str, language: str, text: str, covers: dict[str, list[str]], by: Actor) -> None:
     said = {"purpose": purpose_key, "language": language}
     published = NoticeVersion.objects.filter(notice__purpose=purpose_key, notice__language=language)
     before = published.count()
-    text = notice_text.build(purpose_key, language)
     version = decisions.publish_notice(purpose_key=purpose_key, language=language, text=text, covers=covers)
     if published.count() > before:
         trail.record(Action.NOTICE_PUBLISHED, actor=by, facts={**said, "version": version.version})

@@ -6,7 +6,7 @@ import pytest
 
 from consent.models import NoticeVersion
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def text_of(purpose, language="en"):

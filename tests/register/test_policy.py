@@ -10,7 +10,7 @@ from portal.audit.models import Act
 from portal.register.models import Flow, PolicyDraft, Source
 from tests.makers import make_employee
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def test_the_example_goes_live(company, capsys):
