@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from ninja import Header, Query, Router
+from ninja import Header, Query, Router, Status
 
 from consent.models import Decision
 from consent.values import Closed, Scope
@@ -57,10 +57,10 @@ def _token(request: HttpRequest) -> Token:
     return token
 
 
-def _doing(action: Callable[..., Any], **named: Any) -> Any:
+def _doing(run: Callable[..., Any], /, **named: Any) -> Any:
     """Run an action and give its refusal a status."""
     try:
-        return action(**named)
+        return run(**named)
     except NotAllowed as error:
         at = POINTERS.get(error.code)
         raise Problem(
@@ -122,7 +122,7 @@ def _end_of(day: date, subject_id: UUID) -> datetime:
 @router.post("/subject-requests", auth=Bearer("requests.open"), response={201: RequestOut, 200: RequestOut})
 def open_request(
     request: HttpRequest, body: RequestIn, idempotency_key: str = Header("", alias="Idempotency-Key")
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     token, began = _token(request), timezone.now()
     if len(idempotency_key) > LONGEST_KEY:
         raise Problem(422, "idempotency_key.long", "At most 255 characters.", [("/Idempotency-Key", "too long")])
@@ -134,11 +134,12 @@ def open_request(
         by=token.actor,
         scope=body.scope.to_scope(),
         opened_by=OpenedBy.CLIENT if token.user_id is None else OpenedBy.SELF,
+        ground=body.ground or "",
         idempotency_key=idempotency_key,
-        **body.dict(include={"format", "ground", "note", "received_at", "channel", "representative"}),
+        **body.dict(include={"format", "note", "received_at", "channel", "representative"}),
     )
     tasks.nudge(found.pk)
-    return (201 if found.opened_at >= began else 200), _shown(found)
+    return Status(201 if found.opened_at >= began else 200, _shown(found))
 
 
 @router.get("/subject-requests", auth=Bearer("requests.read"), response=RequestPage)
@@ -201,9 +202,9 @@ def approve(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
 
 
 @router.post("/subject-requests/{uuid:request_id}/refuse", auth=Bearer("requests.handle"), response={202: RequestOut})
-def refuse(request: HttpRequest, request_id: UUID, body: RefuseIn) -> tuple[int, dict[str, Any]]:
+def refuse(request: HttpRequest, request_id: UUID, body: RefuseIn) -> Status[dict[str, Any]]:
     """Propose a refusal; it stands once two people have signed it off."""
-    return 202, _decided(request, request_id, actions.refuse, ground=body.reason, note=body.note)
+    return Status(202, _decided(request, request_id, actions.refuse, ground=body.reason, note=body.note))
 
 
 @router.post("/subject-requests/{uuid:request_id}/extend", auth=Bearer("requests.handle"), response=RequestOut)

@@ -83,7 +83,7 @@ class RequestIn(Strict):
     subject: Annotated[Text, Field(min_length=1, max_length=64)]
     format: Format = Format.CSV
     scope: ScopeIn = Field(default_factory=ScopeIn)
-    ground: Ground | Literal[""] = ""
+    ground: Ground | None = None
     note: Annotated[Text, Field(max_length=4096)] = ""
     received_at: Instant | None = None
     channel: Annotated[Text, Field(max_length=80)] = ""
