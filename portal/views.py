@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from consent import gate, ledger
 from portal.audit.models import Act
+from portal.audit.words import look
 from portal.events import charts, gaps, pages, words
 from portal.http import rule
 from portal.people.models import Employee
@@ -59,7 +60,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "first_name": person.name.split()[0] if person.name.strip() else "",
         "standing": standing(person, found),
         "deck": found,
-        "looks": looks,
+        "looks": [look(act) for act in looks],
         "requests": _due(person.pk),
     }
     return render(request, "overview/overview.html", context | _week(person))

@@ -16,7 +16,8 @@ from portal.people import hours
 from portal.people.models import Employee
 from portal.register.models import Flow
 from portal.register.values import Kind
-from portal.rights.choices import Deck, category_words, listed
+from portal.rights.cards import Deck, listed
+from portal.rights.choices import category_words
 
 TYPING = frozenset({"keystroke_timing", "keystroke_content"})
 
@@ -49,6 +50,8 @@ def standing(employee: Employee, found: Deck) -> Standing:
         return _unanswered(found)
     if off_hours:
         return _after_hours(employee)
+    if state and state.grants and state.restrictions:
+        return _restricted()
     return _nothing(found)
 
 
@@ -129,6 +132,11 @@ def _unanswered(found: Deck) -> Standing:
         _("What your devices send before that is dropped on arrival. You can take all the time you want."),
         "answer",
     )
+
+
+def _restricted() -> Standing:
+    headline = _("Daylight accepts nothing from you: the use of your data is restricted.")
+    return Standing("off", headline, _("What your devices send is dropped on arrival until the restriction is lifted."))
 
 
 def _after_hours(employee: Employee) -> Standing:

@@ -24,17 +24,24 @@ from consent.values import Closed, NotAllowed
 from portal.http import View, rule
 from portal.people.guards import actor_of
 from portal.rights import actions, tasks
-from portal.rights.choices import full_deck, rest_of_day
+from portal.rights.choices import full_deck
 from portal.rights.models import SubjectRequest
 from portal.rights.prose import html
 from portal.rights.values import Kind
 from portal.rights.values import NotAllowed as NotPossible
 
 PATH = "page:choices"
+
+
+def _rest_of_day(now: datetime) -> datetime:
+    """Return the end of the day where the person is."""
+    return timezone.localtime(now).replace(hour=23, minute=59, second=59, microsecond=0)
+
+
 UNTIL: dict[str, Callable[[datetime], datetime]] = {
     "30": lambda now: now + timedelta(minutes=30),
     "120": lambda now: now + timedelta(hours=2),
-    "day": rest_of_day,
+    "day": _rest_of_day,
     "week": lambda now: now + timedelta(days=7),
 }
 

@@ -105,15 +105,15 @@ def test_a_closed_site_says_so_and_still_shows_the_page(as_ada, ada, train, clos
 def test_a_restriction_of_everything_is_not_called_accepting(as_ada, ada, train):
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     actions.restrict(subject_id=ada.pk, scope=rights.EVERYTHING)
-    assert "accepts pointer" not in first_line(as_ada)
+    assert "Daylight accepts nothing from you: the use of your data is restricted." in first_line(as_ada)
 
 
 def test_it_shows_who_looked_and_who_was_refused(as_ada, ada, hana, train):
     staff = Actor(ActorKind.PERSON, str(hana.pk), "hr", "Hana Horn")
     trail.refused(actor=staff, subject_id=ada.pk, path="/people/somebody/data/")
     page = as_ada.get("/").content.decode()
-    assert "Refused:" in page
-    assert "Hana Horn" in page
+    assert "Refused" in page
+    assert "Human resources" in page
 
 
 def test_it_shows_what_is_under_way_and_when_it_is_due(as_ada, ada, ben, train):
@@ -156,7 +156,8 @@ def test_it_takes_the_same_number_of_queries_however_much_is_asked(
         as_ada.get("/")
 
 
-QUERIES = 16
+# Seven of them find the session, the person, and keep the list of open sessions.
+QUERIES = 19
 STEPS = 1
 
 
