@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 Place = tuple[int, int]  # level, index within the level
 Span = tuple[int, int]  # first leaf, one after the last
@@ -38,7 +39,7 @@ class Frontier:
 
     @classmethod
     def from_bytes(cls, size: int, raw: bytes) -> Frontier:
-        return cls(size, [raw[at : at + 32] for at in range(0, len(raw), 32)])
+        return cls(size, [raw[at : at + HASH_BYTES] for at in range(0, len(raw), HASH_BYTES)])
 
     def to_bytes(self) -> bytes:
         return b"".join(self.hashes)
@@ -119,7 +120,7 @@ def consistency_spans(old: int, new: int) -> list[Span]:
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root_hash: bytes) -> bool:
     """Return whether the proof leads from the leaf hash to the root (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(root_hash) != HASH_BYTES:
         return False
     at, last, joined = index, size - 1, leaf
     for step in proof:
@@ -141,7 +142,7 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
         return False
     if old in (0, new):
         # Of the empty tree nothing can be proved; its root is known.
-        return not proof and old_root == (EMPTY_ROOT if old == 0 else new_root) and old == new
+        return not proof and old == new and old_root == new_root and (old > 0 or old_root == EMPTY_ROOT)
     steps = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     return bool(steps) and _walk(old - 1, new - 1, steps) == (old_root, new_root)
 
