@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from consent import actions as decisions
 from portal.audit import trail
-from portal.audit.values import Action, Actor
+from portal.audit.values import Action, Actor, Facts
 from portal.people.models import Employee, RoleGrant
 from portal.vault import keys
 
@@ -71,7 +71,7 @@ def change_employee(*, employee: Employee, profile: Profile, by: Actor) -> bool:
             _confirm_address(employee)
         if returns:
             decisions.admit(subject_id=employee.pk)
-        facts = {"fields": changed, "returned": returns}
+        facts: Facts = {"fields": changed, "returned": returns}
         trail.record(Action.EMPLOYEE_CHANGED, actor=by, subject_id=employee.pk, facts=facts)
     return True
 
@@ -120,7 +120,7 @@ def deactivate(*, employee: Employee, by: Actor) -> None:
         OAuthToken.objects.filter(user=employee).delete()
         RoleGrant.objects.filter(employee=employee, ended_at=None).update(ended_at=timezone.now())
         decisions.deactivate(subject_id=employee.pk)
-        facts = {"sessions": ended}
+        facts: Facts = {"sessions": ended}
         trail.record(Action.EMPLOYEE_DEACTIVATED, actor=by, subject_id=employee.pk, facts=facts)
     employee.is_active = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
@@ -15,6 +16,10 @@ class AccountAdapter(DefaultAccountAdapter):
     """Accounts come from the directory."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """The address is the directory's to change."""
         return False
 
 

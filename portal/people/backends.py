@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from portal.people.models import Employee
@@ -14,5 +15,5 @@ class RoleBackend(BaseBackend):
     def get_user(self, user_id: object) -> None:
         return None
 
-    def get_all_permissions(self, user_obj: Employee, obj: Model | None = None) -> set[str]:
-        return set(user_obj.permissions) if user_obj.is_authenticated else set()
+    def get_all_permissions(self, user_obj: Employee | AnonymousUser, obj: Model | None = None) -> set[str]:
+        return set(user_obj.permissions) if isinstance(user_obj, Employee) else set()

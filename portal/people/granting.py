@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.audit import trail
-from portal.audit.values import Action, Actor
+from portal.audit.values import Action, Actor, Facts
 from portal.people.models import Employee, RoleGrant
 from portal.people.roles import LONGEST, Role, clash
 from portal.register.models import Source
@@ -110,5 +110,5 @@ def _require_fit(giver: Employee, receiver: Employee) -> None:
 
 
 def _record(action: Action, grant: RoleGrant, by: Actor) -> None:
-    facts = {"role": str(grant.role), "ends": grant.ends.date().isoformat()}
+    facts: Facts = {"role": str(grant.role), "ends": grant.ends.date().isoformat()}
     trail.record(action, actor=by, subject_id=grant.employee_id, facts=facts)

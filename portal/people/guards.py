@@ -11,6 +11,7 @@ from uuid import UUID
 from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -26,6 +27,8 @@ def actor_of(request: HttpRequest, about: UUID | None = None) -> Actor:
     auth = getattr(request, "auth", None)
     if isinstance(auth, Token):
         return auth.actor
+    if not isinstance(request.user, Employee):
+        raise PermissionDenied
     return actor_for(request.user, about)
 
 

@@ -25,11 +25,7 @@ class EmployeeQuerySet(models.QuerySet["Employee"]):
         return self.filter(is_active=True)
 
 
-class EmployeeManager(BaseUserManager["Employee"].from_queryset(EmployeeQuerySet)):
-    """Finds people by their address, which is how they sign in."""
-
-    def get_by_natural_key(self, username: str | None) -> Employee:
-        return self.get(email__iexact=username)
+EmployeeManager = BaseUserManager.from_queryset(EmployeeQuerySet)
 
 
 class Employee(AbstractBaseUser):

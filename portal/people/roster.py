@@ -96,7 +96,7 @@ class Roster:
 
     def _refuse_circles(self) -> None:
         numbers = {each.pk: number for number, each in self.people.items()}
-        now = {number: numbers.get(each.manager_id) for number, each in self.people.items()}
+        now = {number: each.manager_id and numbers.get(each.manager_id) for number, each in self.people.items()}
         while True:
             wanted = {entry.number: entry.manager or None for entry in self.good()}
             circle = actions.in_circles({**now, **wanted})

@@ -35,7 +35,8 @@ def missing() -> list[str]:
 def _of_the_house() -> Iterator[str]:
     if not Controller.objects.exists():
         yield _("controller: say who answers for the processing, with the data protection officer")
-    for each in [*Recipient.objects.all(), *Processor.objects.all()]:
+    named: list[Recipient | Processor] = [*Recipient.objects.all(), *Processor.objects.all()]
+    for each in named:
         if each.country not in EEA and not each.safeguard:
             yield _("%(key)s is in %(country)s: name the safeguard of the transfer (Art. 45 or 46) in `safeguard`") % {
                 "key": each.key,

@@ -183,5 +183,5 @@ def _examined(flows: list[Flow]) -> Iterator[str]:
         said = {"title": each.title, "dated": each.dated.isoformat(), "by": each.by}
         yield _("Impact assessment: %(title)s, %(dated)s, by %(by)s.") % said
     for agreement in WorksAgreement.objects.filter(source__in=sources).order_by("source"):
-        said = {"agreement": agreement, "dated": agreement.dated.isoformat()}
+        said = {"agreement": str(agreement), "dated": agreement.dated.isoformat()}
         yield pgettext("works agreement", "Agreed with the works council: %(agreement)s, %(dated)s.") % said

@@ -89,6 +89,7 @@ def without_token(answer):
 
 def test_a_page_of_nobody_looks_the_same(client, ada, ben):
     sign_in(client, ben)
+    client.get("/")  # shows, once, that the sign-in worked
     nobody = client.get(f"/own/{uuid.uuid4()}/")
     somebody = client.get(f"/own/{ada.pk}/")
     assert nobody.status_code == somebody.status_code == 404

@@ -167,3 +167,30 @@ def test_an_employee_needs_no_second_factor(client, ada, settings):
 def test_there_is_no_superuser():
     with pytest.raises(TypeError):
         make_employee("Root", is_superuser=True)
+
+
+def test_nobody_puts_an_address_of_their_own_beside_the_directorys(client, ada):
+    sign_in(client, ada)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/email/", {"action_add": "", "email": "ada@private.example"})
+    client.post("/accounts/email/", {"action_remove": "", "email": ada.email})
+    assert list(ada.emailaddress_set.values_list("email", flat=True)) == [ada.email]
+
+
+def test_changing_the_password_ends_the_other_sessions(client, ada):
+    sign_in(client, ada)
+    elsewhere = Client()
+    sign_in(elsewhere, ada)
+    new = "another battery, another horse"
+    client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    assert not signed_in(elsewhere)
+
+
+def test_a_person_ends_another_session_of_theirs(client, ada):
+    sign_in(client, ada)
+    elsewhere = Client()
+    sign_in(elsewhere, ada)
+    assert signed_in(elsewhere)
+    client.post("/accounts/sessions/", {})
+    assert signed_in(client)
+    assert not signed_in(elsewhere)
