@@ -17,7 +17,7 @@ from consent.values import Scope
 from portal.events import daybook, focus, matching, reading, second_reading, segments, volumes
 from portal.events.daybook import Day
 from portal.events.models import Block, LastFocus, Segment, Volume
-from portal.events.sealing import Overtaken, claim, fold_into, point
+from portal.events.sealing import Overtaken, claim, fold_into, point, unnamed_if_overtaken
 from portal.events.tally import DayTally, Tally
 from portal.events.values import CONTENT
 from portal.vault import objects
@@ -155,7 +155,7 @@ def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int) -> int:
     if taken.stays.num_rows:
         header = segments.Header(seen.subject_id, seen.day, seen.generation + 1, epoch)
         name = segments.put(header, taken.stays)
-    with transaction.atomic():
+    with unnamed_if_overtaken(name), transaction.atomic():
         volume, found = _claimed(seen, epoch)
         fold_into(volume, found, epoch)
         _forget(volume, seen.day, taken, scope, epoch)

@@ -6,6 +6,8 @@ commit deletes exactly the blocks which were read, and the older object is delet
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -42,16 +44,22 @@ def seal_day(subject_id: UUID, day: date) -> bool:
         return False
     fresh = any(block.body for block in seen.blocks)
     name = _put(seen, table, state.key_epoch) if fresh else ""
+    with unnamed_if_overtaken(name), transaction.atomic():
+        replace(seen, state, name)
+    if name and seen.segment:
+        objects.delete(seen.segment.name)
+    return True
+
+
+@contextmanager
+def unnamed_if_overtaken(name: str) -> Iterator[None]:
+    """Delete the new object when the commit that was to name it finds that it was overtaken."""
     try:
-        with transaction.atomic():
-            replace(seen, state, name)
+        yield
     except Overtaken:
         if name:
             objects.delete(name)
         raise
-    if name and seen.segment:
-        objects.delete(seen.segment.name)
-    return True
 
 
 def _put(seen: Day, table: pa.Table, epoch: int) -> str:

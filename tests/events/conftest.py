@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
+from django.core.management import call_command
 
 from tests.makers import make_batch, make_permitted, make_token, send
 
@@ -48,3 +50,9 @@ def key(t=None, code="KeyA", **over):
 
 def focus(app, t=None, **over):
     return {"t": now_ms() if t is None else t, "type": "focus", "app": app, **over}
+
+
+@pytest.fixture
+def seal():
+    """Seal whatever waits."""
+    return lambda: call_command("seal_segments", stdout=io.StringIO())
