@@ -27,10 +27,17 @@ class UnknownKek(Exception):
 
 
 @contextmanager
-def wrapping() -> Iterator[Key]:
-    """A transaction of its own on `keys` in which nobody renews; yields the key to wrap with."""
+def unrenewed() -> Iterator[None]:
+    """A transaction of its own on `keys` during which no renewal ends, and none copies the keyring."""
     with transaction.atomic(using=KEYS, durable=True):
         _execute("SELECT pg_advisory_xact_lock_shared(%s)", WRAPPING)
+        yield
+
+
+@contextmanager
+def wrapping() -> Iterator[Key]:
+    """The same, for adding keys; yields the key to wrap with."""
+    with unrenewed():
         yield newest()
 
 
@@ -83,8 +90,7 @@ def _introduce() -> Key:
 
 
 def _rewrap_some(fresh: Key) -> bool:
-    with transaction.atomic(using=KEYS, durable=True):
-        _execute("SELECT pg_advisory_xact_lock_shared(%s)", WRAPPING)
+    with unrenewed():
         return _rewrap(fresh, CHUNK) > 0
 
 

@@ -11,8 +11,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
-from django.db import transaction
-
 from portal.vault import cache, kek, keyring, lists
 from portal.vault.cache import Ring
 from portal.vault.cipher import Key, key_id_of, open_sealed, seal
@@ -94,7 +92,7 @@ def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) 
     A day may then have two keys: ingest went on under the new epoch while the old day's objects stay as they are.
     """
     without = _by_month(dropped)
-    with kek.wrapping():
+    with kek.unrenewed():
         if old not in epochs(subject_id):
             return
         old_key, new_key = lists.lock_data_key(subject_id, old), lists.lock_data_key(subject_id, new)
@@ -108,7 +106,7 @@ def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) 
 
 def destroy_epoch(subject_id: UUID, old: int) -> None:
     """Forget an epoch's data key and lists; safe to repeat. Raises OnlyEpoch for the newest."""
-    with transaction.atomic(using=kek.KEYS, durable=True):
+    with kek.unrenewed():
         rows = list(SubjectKey.objects.data(subject_id).select_for_update().order_by("pk"))
         if any(row.epoch == old for row in rows) and not any(row.epoch > old for row in rows):
             raise OnlyEpoch
@@ -120,7 +118,7 @@ def destroy_epoch(subject_id: UUID, old: int) -> None:
 
 def destroy_person(subject_id: UUID) -> None:
     """Forget every key of a person, the evidence key too; safe to repeat."""
-    with transaction.atomic(using=kek.KEYS, durable=True):
+    with kek.unrenewed():
         rows = SubjectKey.objects.filter(subject_id=subject_id)
         list(rows.select_for_update().order_by("pk"))
         rows.delete()
@@ -131,7 +129,7 @@ def destroy_person(subject_id: UUID) -> None:
 
 def drop(subject_id: UUID, month: str, name: str) -> None:
     """Forget one name's keys in every epoch, such as an expired copy's; safe to repeat."""
-    with kek.wrapping():
+    with kek.unrenewed():
         for epoch in epochs(subject_id):
             data_key = lists.lock_data_key(subject_id, epoch)
             for row in KeyList.objects.of(subject_id, epoch).filter(month=month).select_for_update():
@@ -184,7 +182,7 @@ def _load_or_make(subject_id: UUID, epoch: int, month: str, name: str) -> Key:
 
 def _make(subject_id: UUID, epoch: int, month: str, name: str, ring: Ring) -> Key:
     """Add a key under a name, unless somebody was faster: then theirs is used."""
-    with kek.wrapping():
+    with kek.unrenewed():
         data_key = lists.lock_data_key(subject_id, epoch)
         entries = _add_names(subject_id, epoch, month, data_key, {name})
     ring.lists[month] = entries

@@ -121,13 +121,13 @@ class TestFiles(ObjectTests):
 
     def test_putting_and_deleting_beside_each_other_loses_no_object(self):
         def come_and_go():
-            for _ in range(200):
+            for _ in range(60):
                 objects.put("a/b/passing", b"x")
                 objects.delete("a/b/passing")
 
         other = threading.Thread(target=come_and_go)
         other.start()
-        for each in range(100):
+        for each in range(40):
             objects.put(f"a/b/{each}", b"x")
             objects.delete(f"a/b/{each}")
         objects.put("a/b/staying", b"x")

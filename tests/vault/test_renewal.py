@@ -180,7 +180,7 @@ def test_a_reader_that_a_renewal_overtakes_reads_again(people):
     assert list(found) == [("data", 1)]
 
 
-def test_keys_made_while_it_renews_are_neither_lost_nor_left_behind(people):
+def test_keys_made_while_it_renews_are_neither_lost_nor_left_behind_and_destroyed_ones_stay_so(people):
     stop, made, ended = threading.Event(), {}, []
 
     def go_on_making():
@@ -189,6 +189,9 @@ def test_keys_made_while_it_renews_are_neither_lost_nor_left_behind(people):
                 subject_id = uuid.uuid4()
                 keys.make_person(subject_id)
                 made[subject_id] = keys.seal_for(subject_id, 1, MONTH, DAY, subject_id.bytes, PLACE)
+                passing = uuid.uuid4()
+                keys.make_person(passing)
+                keys.destroy_person(passing)
             ended.append("well")
         finally:
             connections.close_all()
