@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from portal.stack.config import PROJECT
-from tests.drills.stack import Stack, start_refused
+from tests.drills.stack import Stack, kill, start_refused
 
 pytestmark = pytest.mark.drill
 
@@ -25,64 +26,49 @@ def gone(stack: Stack, seconds: float = 10) -> list[int]:
     return left
 
 
-def test_it_runs_from_a_path_with_a_space_and_leaves_no_process(place):
+def test_it_runs_from_a_path_with_a_space_once_and_heals_or_ends_whole(place):
     with Stack(place / "var") as stack:
         assert " " in str(stack.var)
         assert stack.browser().get("/healthz").json() == {"status": "ok"}
         assert (stack.var / "stack.json").stat().st_mode & 0o777 == 0o600
-    assert gone(stack) == []
+        assert "already runs" in start_refused(stack.var, PORT=str(stack.port + 1))
+        kill(stack.pids("granian")[1:])
+        assert answers_again(stack), "the web did not come back after its worker was killed"
+        assert stack.kill("honcho") >= 1
+        stack.process.wait(timeout=40)
+        assert gone(stack) == [], "processes outlive a killed process manager"
 
 
-def test_ctrl_c_stops_everything(place):
-    with Stack(place / "var") as stack:
-        assert stack.stop(signal.SIGINT) == 0
-        assert gone(stack) == []
-
-
-def test_a_second_start_keeps_the_data_and_is_quick(place):
+def test_it_stops_at_ctrl_c_starts_again_quickly_and_survives_kill_9(place):
     with Stack(place / "var") as stack:
         keys = (stack.var / "keys" / "ledger.vkey").read_bytes()
-        stack.stop()
+        assert reset(stack) == 1, "reset must refuse while it runs"
+        assert stack.stop(signal.SIGINT) == 0
+        assert gone(stack) == []
         assert stack.start() < 15
         assert (stack.var / "keys" / "ledger.vkey").read_bytes() == keys
-
-
-def test_it_starts_again_after_everything_was_killed(place):
-    with Stack(place / "var") as stack:
         assert stack.kill() >= 6
         stack.process.wait()
         stack.start()
         assert stack.browser().get("/healthz").status == 200
-
-
-def test_no_process_outlives_a_killed_supervisor(place):
-    with Stack(place / "var") as stack:
         os.kill(stack.process.pid, signal.SIGKILL)
         stack.process.wait()
-        assert gone(stack, 20) == []
+        assert gone(stack, 20) == [], "processes outlive a killed supervisor"
+        assert reset(stack) == 0
+        assert not stack.var.exists()
 
 
-def test_no_process_outlives_a_killed_process_manager(place):
-    with Stack(place / "var") as stack:
-        assert stack.kill("honcho") >= 1
-        stack.process.wait(timeout=30)
-        assert gone(stack) == []
+def reset(stack: Stack) -> int:
+    return stack._stack("reset").wait(timeout=60)
 
 
-def test_the_web_comes_back_when_its_worker_is_killed(place):
-    with Stack(place / "var") as stack:
-        main = min(stack.pids("granian"))
-        for pid in stack.pids("granian"):
-            if pid != main:
-                os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                assert stack.browser().get("/healthz").status == 200
-                return
-            except OSError:
-                time.sleep(0.2)
-        pytest.fail("the web did not come back")
+def answers_again(stack: Stack, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            return stack.browser().get("/healthz").status == 200
+        time.sleep(0.2)
+    return False
 
 
 def test_it_says_that_the_port_is_taken(place):
@@ -96,24 +82,6 @@ def test_it_says_that_the_port_is_taken(place):
 
 def test_it_refuses_http_on_an_open_address(place):
     assert "DAYLIGHT_ORIGIN=https://" in start_refused(place / "var", HOST="0.0.0.0")
-
-
-def test_it_refuses_to_run_twice_in_one_directory(place):
-    with Stack(place / "var") as stack:
-        assert "already runs" in start_refused(place / "var", PORT=str(stack.port + 1))
-
-
-def test_reset_refuses_while_it_runs_and_begins_again_afterwards(place):
-    def reset(stack):
-        return stack._stack("reset").wait(timeout=60)
-
-    with Stack(place / "var") as stack:
-        assert reset(stack) == 1
-        stack.stop()
-        assert reset(stack) == 0
-        assert not stack.var.exists()
-        stack.start()
-        assert stack.browser().get("/healthz").status == 200
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
