@@ -9,7 +9,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from consent import outside, tree
+from consent import journal, outside, tree
 from consent.models import ONLY_ROW, Checkpoint, LedgerHead
 from consent.note import Head, Signer, Verifier
 
@@ -39,19 +39,22 @@ def keep_outside(note: str) -> None:
 
 def fault() -> str:
     """Return why the tree is not an extension of the last checkpoint outside, or nothing."""
+    # Both copies outside before the tree: what is appended meanwhile only makes it larger than it must be.
+    journalled = journal.size()
     try:
         head = last_outside()
     except (ValueError, OSError):
         return _("The copy of the checkpoints kept outside the database cannot be read.")
-    size = LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
     stored = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
     if stored > (head.size if head else 0):
         return _("The copy of the checkpoints kept outside the database is older than the database.")
-    if head is None:
-        return ""
-    if head.origin != settings.LEDGER_ORIGIN:
+    if head and head.origin != settings.LEDGER_ORIGIN:
         return _("The last checkpoint outside the database belongs to another log.")
-    return _compare(head, size)
+    size = LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
+    if journalled > size:
+        facts = {"size": size, "journalled": journalled}
+        return _("The ledger has %(size)d entries, but the journal has %(journalled)d.") % facts
+    return _compare(head, size) if head else ""
 
 
 def _compare(head: Head, size: int) -> str:

@@ -65,10 +65,11 @@ def catch_up() -> int:
         wanted = LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
         for first in range(there, wanted, CHUNK):
             outside.append(path(), _leaf_lines(first, min(first + CHUNK, wanted)))
-        there = max(there, wanted)
-        _write_lines(there)
-        _let_take_effect(min(there, wanted))
-    return there
+        _write_lines(max(there, wanted))
+        # A journal that is ahead tells of a restore: what was decided since is not in it.
+        if there <= wanted:
+            _let_take_effect(wanted)
+    return max(there, wanted)
 
 
 def _leaf_lines(first: int, end: int) -> Iterator[dict[str, Any]]:
