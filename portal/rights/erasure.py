@@ -47,6 +47,8 @@ def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 def _begin_epoch(request: SubjectRequest) -> Cursor:
     row = Gate.objects.get(subject_id=request.subject_id)
+    if _is_fenced(row, request):
+        return {"old": row.key_epoch - 1, "new": row.key_epoch}
     _wait_for_turn(request, row)
     touched = rewrite.touched_keys(request.subject_id, request.wanted)
     new = keys.begin_epoch(request.subject_id, row.key_epoch, touched)

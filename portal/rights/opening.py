@@ -68,7 +68,8 @@ def _same(wanted: SubjectRequest) -> SubjectRequest | None:
         return None
     lately = timezone.now() - DOUBLE_CLICK
     twins = mine.for_subject(wanted.subject_id).open().filter(opened_at__gte=lately, kind=wanted.kind)
-    return twins.filter(scope=wanted.scope, format=wanted.format).first()
+    at_once = wanted.not_before is None
+    return twins.filter(scope=wanted.scope, format=wanted.format, not_before__isnull=at_once).first()
 
 
 def set_deadline(request: SubjectRequest, *, extended: bool = False) -> None:

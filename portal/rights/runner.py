@@ -16,6 +16,7 @@ from portal.rights import plans, progress
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Cursor, Fenced, StepFailed, StepState, Wait
 from portal.vault.cipher import Damaged, WrongKey
+from portal.vault.kek import UnknownKek
 from portal.vault.keys import KeyGone
 from portal.vault.objects import Missing
 
@@ -23,7 +24,7 @@ MOST_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 2
 CLOSED_SECONDS = 30
 # What may pass by itself; anything else is a mistake of ours, which is recorded and raised.
-KNOWN = (OSError, DatabaseError, StepFailed, Damaged, WrongKey, KeyGone, Missing)
+KNOWN = (OSError, DatabaseError, StepFailed, Damaged, WrongKey, UnknownKek, KeyGone, Missing)
 log = logging.getLogger(__name__)
 
 
@@ -106,7 +107,7 @@ def readable(error: Exception) -> str:
     """Say what went wrong in words that hold nothing of the data."""
     if isinstance(error, StepFailed):
         return str(error)
-    if isinstance(error, Missing | KeyGone | Damaged | WrongKey):
+    if isinstance(error, Missing | KeyGone | UnknownKek | Damaged | WrongKey):
         return _("Something that was stored could not be opened.")
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return _("There is no space left where copies are kept.")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 from django.db import transaction
+from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -48,6 +49,15 @@ def nudge(request_id: UUID | str) -> None:
 
 def _send(request_id: str) -> None:
     try:
-        advance.apply_async((request_id,), retry=False)
+        with _impatient() as connection:
+            advance.apply_async((request_id,), connection=connection, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("request %s waits for the sweep: %s", request_id, type(error).__name__)
+
+
+def _impatient() -> Connection:
+    """Connect without the transport's own tries, which would keep a page waiting for six seconds."""
+    app = advance.app
+    options = {**app.conf.broker_transport_options, "max_retries": 0, "socket_timeout": 2}
+    connection: Connection = app.connection_for_write(transport_options=options)
+    return connection
