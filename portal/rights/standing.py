@@ -28,6 +28,7 @@ class Standing:
 
     tone: str
     headline: str
+    says: str = ""
     detail: str = ""
     offer: str = ""
 
@@ -84,27 +85,27 @@ def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted,
 
 def _accepting(found: Deck, accepted: Accepted) -> Standing:
     sources = sorted({source for source, _category in accepted})
-    what = listed(category_words(category for _source, category in accepted))
     titles = listed(found.sources[key].title for key in sources if key in found.sources)
-    said = _("Daylight accepts %(what)s from %(sources)s.") % {"what": what, "sources": titles}
-    if found.refusals:
-        said = _still_accepting(found, accepted, what, titles)
+    what = listed(category_words(category for _source, category in accepted))
     typed = TYPING.isdisjoint(category for _source, category in accepted)
-    return Standing("on", f"{said} {_('Not what you type.')}" if typed else said, _typing_words(accepted), "pause")
+    headline = _("Daylight accepts data from %(sources)s.") % {"sources": titles}
+    says = f"{what[:1].upper()}{what[1:]}."
+    if found.refusals:
+        headline = _still_accepting(found, accepted)
+        says = _("%(what)s, from %(sources)s.") % {"what": f"{what[:1].upper()}{what[1:]}", "sources": titles}
+    return Standing("on", headline, f"{says} {_('Not what you type.')}" if typed else says, _typing(accepted), "pause")
 
 
-def _still_accepting(found: Deck, accepted: Accepted, what: str, titles: str) -> str:
+def _still_accepting(found: Deck, accepted: Accepted) -> str:
     """Say first that another purpose goes on although the person said no to one."""
     purposes = set().union(*accepted.values())
-    return _("You said no to %(refused)s. Daylight still accepts %(what)s from %(sources)s, for %(purposes)s.") % {
+    return _("You said no to %(refused)s. Daylight still accepts data for %(purposes)s.") % {
         "refused": listed(f"“{card.purpose.title}”" for card in found.refusals),
-        "what": what,
-        "sources": titles,
         "purposes": listed(f"“{card.purpose.title}”" for card in found.cards if card.key in purposes),
     }
 
 
-def _typing_words(accepted: Accepted) -> str:
+def _typing(accepted: Accepted) -> str:
     kinds = {category for _source, category in accepted}
     if "keystroke_content" in kinds:
         return _("What you type is kept for the apps that the notice names.")
@@ -120,7 +121,7 @@ def _paused(until_ms: int) -> Standing:
     same_day = until.date() == timezone.localdate()
     shown = time_format(until) if same_day else f"{date_format(until, 'l j F')}, {time_format(until)}"
     headline = _("You have paused until %(time)s. Daylight accepts nothing from you.") % {"time": shown}
-    return Standing("off", headline, _("What your devices send meanwhile is dropped on arrival."), "resume")
+    return Standing("off", headline, "", _("What your devices send meanwhile is dropped on arrival."), "resume")
 
 
 def _unanswered(found: Deck) -> Standing:
@@ -128,7 +129,8 @@ def _unanswered(found: Deck) -> Standing:
     asked = ngettext("You have %(count)d question to answer.", "You have %(count)d questions to answer.", count)
     return Standing(
         "off",
-        _("Daylight accepts nothing from you yet. %(asked)s") % {"asked": asked % {"count": count}},
+        _("Daylight accepts nothing from you yet."),
+        asked % {"count": count},
         _("What your devices send before that is dropped on arrival. You can take all the time you want."),
         "answer",
     )
@@ -136,13 +138,16 @@ def _unanswered(found: Deck) -> Standing:
 
 def _restricted() -> Standing:
     headline = _("Daylight accepts nothing from you: the use of your data is restricted.")
-    return Standing("off", headline, _("What your devices send is dropped on arrival until the restriction is lifted."))
+    return Standing(
+        "off", headline, "", _("What your devices send is dropped on arrival until the restriction is lifted.")
+    )
 
 
 def _after_hours(employee: Employee) -> Standing:
     return Standing(
         "off",
         _("Daylight accepts nothing from you now: it is outside your working hours."),
+        "",
         _("Your working hours here are %(hours)s, %(zone)s time.")
         % {"hours": employee.working_hours, "zone": employee.time_zone.replace("_", " ")},
         "pause",
@@ -153,6 +158,7 @@ def _closed() -> Standing:
     return Standing(
         "stop",
         _("Daylight is closed: it accepts nothing from anybody now."),
+        "",
         _("The log of decisions does not match the copy kept outside. Withdrawals and pauses are still taken."),
     )
 
@@ -161,7 +167,7 @@ def _nothing(found: Deck) -> Standing:
     left = [card.decision for card in found.cards if card.decision and card.decision.kind == DecisionKind.WITHDRAWN]
     rest = _("What your devices send is dropped on arrival.")
     if not left:
-        return Standing("off", _("Daylight accepts nothing from you."), rest)
+        return Standing("off", _("Daylight accepts nothing from you."), "", rest)
     at = timezone.localtime(max(decision.at for decision in left))
     shown = time_format(at) if at.date() == timezone.localdate() else date_format(at, "j F, H:i")
-    return Standing("off", _("Daylight accepts nothing from you since %(time)s.") % {"time": shown}, rest)
+    return Standing("off", _("Daylight accepts nothing from you since %(time)s.") % {"time": shown}, "", rest)

@@ -43,7 +43,7 @@ def test_who_has_not_answered_is_led_to_the_choices(as_ada, train, protect):
 def test_it_says_what_is_accepted_and_from_where(as_ada, ada, train):
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     said = first_line(as_ada)
-    assert "Daylight accepts pointer movement and clicks from Desktop agent. Not what you type." in said
+    assert "Daylight accepts data from Desktop agent. Pointer movement and clicks. Not what you type." in said
     assert "Pause for 30 minutes" in said
 
 
@@ -60,8 +60,8 @@ def test_after_a_no_it_says_first_what_another_purpose_goes_on_with(as_ada, ada,
     actions.refuse(subject_id=ada.pk, purpose_key="train", path="test")
     actions.acknowledge(subject_id=ada.pk, purpose_key="protect", path="test")
     assert (
-        "You said no to “Train AI to use a computer”. Daylight still accepts clicks from Desktop agent, "
-        "for “Protect our systems”."
+        "You said no to “Train AI to use a computer”. Daylight still accepts data for “Protect our systems”. "
+        "Clicks, from Desktop agent."
     ) in first_line(as_ada)
 
 
