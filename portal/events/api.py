@@ -13,14 +13,14 @@ from ninja import Router, Schema
 
 from consent import gate
 from consent.values import CATEGORIES, GateState
-from portal.events import decode, ingest, limits
+from portal.events import decode, hot, ingest, limits
 from portal.events.gatekeeping import Gatekeeper
 from portal.events.values import Counts
 from portal.http import Problem
 from portal.people.models import Employee
 from portal.people.subjects import subject_or_404
 from portal.people.tokens import Bearer, Token
-from portal.register.models import Flow, Source
+from portal.register.models import Source
 from portal.register.values import Kind
 
 router = Router(tags=["collectors"])
@@ -72,7 +72,7 @@ def _writer(token: Token) -> str:
 
 
 def _source(token: Token, key: str) -> Source:
-    source = Source.objects.live().filter(key=key).first()
+    source = hot.live_source(key)
     if source is None:
         raise Problem(404, "source.unknown", "There is no such source.", [("/source", "unknown")])
     token.require_source(key)
@@ -145,8 +145,7 @@ def _matches(asked: str, tag: str) -> bool:
 
 def _permissions(employee: Employee, source: Source, state: GateState) -> dict[str, object]:
     now = round(timezone.now().timestamp() * 1000)
-    flows = Flow.objects.live_for(source.key)
-    keeper = Gatekeeper(state, source, flows, employee, imported=source.kind == Kind.IMPORT)
+    keeper = Gatekeeper(state, source, hot.rules(source.key), employee, imported=source.kind == Kind.IMPORT)
     verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
     until = state.paused_until(now)
     return {

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from portal.events import hot
 from portal.events.gatekeeping import Front
 from portal.events.models import LastFocus
 from portal.events.values import UNKNOWN_APP
@@ -27,8 +28,7 @@ def _bound(row: LastFocus) -> bytes:
 
 def recall(subject_id: UUID, epoch: int, writer: str, source: str) -> list[Front]:
     """Return what earlier batches saw in front, and keep other batches of the collector waiting until commit."""
-    rows = LastFocus.objects.for_subject(subject_id).filter(writer=writer, source=source)
-    row = rows.select_for_update().first()
+    row = hot.last_focus(subject_id, writer, source)
     if row is None:
         return []
     # After an erasure nothing is carried into its new keys but that what follows must be dropped.
@@ -50,12 +50,7 @@ def remember(subject_id: UUID, epoch: int, writer: str, source: str, fronts: Ite
     within = [each if month_of(each.t) == month else Front(each.t, hidden=each.hidden) for each in known]
     row = LastFocus(subject_id=subject_id, writer=writer, source=source, month=month, epoch=epoch)
     row.sealed = seal(row, _changes(within))
-    LastFocus.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["subject_id", "writer", "source"],
-        update_fields=["month", "epoch", "sealed"],
-    )
+    hot.remember_focus(row)
 
 
 def seal(row: LastFocus, fronts: list[Front]) -> bytes:

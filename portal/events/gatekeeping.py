@@ -14,11 +14,12 @@ from msgspec import UNSET, Struct
 from consent import gate
 from consent.values import GateState, Scope, Withheld
 from portal.events.blocks import Binding
+from portal.events.hot import Rule
 from portal.events.tally import DayTally, Tally
 from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key, Window
 from portal.people.hours import inside
 from portal.people.models import Employee
-from portal.register.models import Flow, Source
+from portal.register.models import Source
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -81,11 +82,11 @@ class Gatekeeper:
     """What a person's gate says about a source, remembered for as long as one batch takes."""
 
     def __init__(
-        self, state: GateState, source: Source, flows: Iterable[Flow], employee: Employee, imported: bool
+        self, state: GateState, source: Source, flows: Iterable[Rule], employee: Employee, imported: bool
     ) -> None:
         self.state, self.source, self.imported = state, source.key, imported
         self.blocked = frozenset(source.blocked_apps)
-        self.flows: dict[str, list[Flow]] = {}
+        self.flows: dict[str, list[Rule]] = {}
         for flow in flows:
             self.flows.setdefault(flow.category, []).append(flow)
         self.zone = ZoneInfo(employee.time_zone)
@@ -138,7 +139,7 @@ class Gatekeeper:
         granted = [verdict for verdict in asked if not verdict.reason]
         return max(granted or asked or [NOWHERE], key=lambda verdict: len(verdict.purposes))
 
-    def _reason(self, flow: Flow, app: str, hidden: bool, t: int, working: bool) -> Withheld | None:
+    def _reason(self, flow: Rule, app: str, hidden: bool, t: int, working: bool) -> Withheld | None:
         if flow.category == CONTENT and (app == UNKNOWN_APP or app not in flow.content_apps):
             return Withheld.NOT_PERMITTED
         reason = gate.allows(

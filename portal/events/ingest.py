@@ -11,11 +11,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from django.db import connection, transaction
+from django.db import transaction
 
 from consent import gate
 from consent.values import GateState
-from portal.events import blocks, focus
+from portal.events import blocks, focus, hot
 from portal.events.blocks import Written
 from portal.events.gatekeeping import Gatekeeper, Share, Sifted, sift
 from portal.events.models import BatchReceipt, Block
@@ -23,20 +23,13 @@ from portal.events.tally import DayTally
 from portal.events.values import CONTENT, Accepted, Counts, Event
 from portal.http import MOST_ERRORS, Problem
 from portal.people.models import Employee
-from portal.register.models import Flow, Source
+from portal.register.models import Source
 from portal.vault import cipher, keys, serverkey
 
 OLDEST = timedelta(days=30)
 AHEAD = timedelta(minutes=5)
 # The answer of a batch of which nothing may be kept, not even how much it was: its sender can have it worked out again.
 NOTHING = b"{}"
-
-# Waits for another transaction that takes the same batch; no row comes back if that one commits.
-CLAIM = """
-INSERT INTO events_batchreceipt (writer, batch, subject_id, digest, answer, imported, arrived, settled)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (writer, batch) DO NOTHING RETURNING id
-"""
 
 
 @dataclass(frozen=True)
@@ -113,13 +106,12 @@ def _take(batch: Batch) -> Accepted:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    flows = Flow.objects.live_for(batch.source.key)
-    keeper = Gatekeeper(state, batch.source, flows, batch.employee, batch.imported)
+    keeper = Gatekeeper(state, batch.source, hot.rules(batch.source.key), batch.employee, batch.imported)
     if not keeper.granted:
         receipt = _claim(batch, digest, NOTHING, settled=None)
         day = batch.today
         told = DayTally(sending=[batch.source.key])
-        Block.objects.bulk_create([blocks.build(subject_id, day, state.key_epoch, receipt, b"", told)])
+        hot.store([blocks.build(subject_id, day, state.key_epoch, receipt, b"", told)])
         return batch.refused()
     return _keep(batch, state, keeper, digest)
 
@@ -132,7 +124,7 @@ def _keep(batch: Batch, state: GateState, keeper: Gatekeeper, digest: bytes) -> 
     settled = None if sifted.days else batch.today
     receipt = _claim(batch, digest, _answer(accepted), settled)
     rows = [_block(batch, state.key_epoch, receipt, day, share) for day, share in sifted.days.items()]
-    Block.objects.bulk_create(rows)
+    hot.store(rows)
     if sifted.fronts:
         focus.remember(subject_id, state.key_epoch, batch.writer, source, [*before, *sifted.fronts])
     return accepted
@@ -163,13 +155,11 @@ def _answer(accepted: Accepted) -> bytes:
 def _claim(batch: Batch, digest: bytes, answer: bytes, settled: date | None) -> int:
     """Write the receipt, or raise _Known."""
     sealed = keys.seal_evidence(batch.employee.pk, answer, batch.bound)
-    row = [batch.writer, batch.batch_id, batch.employee.pk, digest, sealed, batch.imported, batch.today, settled]
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, row)
-        claimed = cursor.fetchone()
+    whose = (batch.writer, batch.batch_id, batch.employee.pk)
+    claimed = hot.claim(*whose, digest, sealed, batch.imported, batch.today, settled)
     if claimed is None:
         raise _Known
-    return claimed[0]
+    return claimed
 
 
 def _again(batch: Batch, receipt: BatchReceipt) -> Accepted:
