@@ -96,10 +96,12 @@ class Roster:
 
     def _refuse_circles(self) -> None:
         numbers = {each.pk: number for number, each in self.people.items()}
-        now = {number: each.manager_id and numbers.get(each.manager_id) for number, each in self.people.items()}
+        now: dict[str, str | None] = {
+            number: numbers.get(each.manager_id) if each.manager_id else None for number, each in self.people.items()
+        }
         while True:
             wanted = {entry.number: entry.manager or None for entry in self.good()}
-            circle = actions.in_circles({**now, **wanted})
+            circle = actions.in_circles(now | wanted)
             standing = [entry for entry in self.good() if entry.number in circle]
             for entry in standing:
                 entry.error = "manager_number leads back to the person in a circle"

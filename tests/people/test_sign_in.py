@@ -11,7 +11,7 @@ from django.test import Client
 from portal.people import actions
 from tests.makers import PASSWORD, SETTING_UP, make_employee, sign_in
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def signed_in(client) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,11 @@ def company(tmp_path):
     return Company(tmp_path)
 
 
+@cache
+def _example():
+    return yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+
+
 class Company:
     """Uses the commands, as a company does."""
 
@@ -29,7 +36,7 @@ class Company:
         self.council = make_employee("Cora Council", roles=["council"]).employee_number
 
     def document(self):
-        return yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+        return copy.deepcopy(_example())
 
     def apply(self, document=None, by=None):
         file = self.folder / "policy.yaml"
