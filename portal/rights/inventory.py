@@ -1,0 +1,88 @@
+"""Every table of the project: what carries it out in a copy, what erases it, or why it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.rights.values import Text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happens to a table. `exported` names the file of a copy, `erased` the step or event that removes it.
+
+    A table that no erasure reaches says in `kept` why; the person reads it.
+    """
+
+    exported: str = ""
+    erased: str = ""
+    kept: Text = ""
+
+
+NOBODY = _("It is about nobody.")
+EVIDENCE = _("It proves what you decided and that it was kept to; it goes with the account.")
+WORKS = _("It is needed for the account to work; it goes with the account.")
+
+INVENTORY: dict[str, Entry] = {
+    # what was collected
+    "events.Block": Entry(exported="data/", erased="rewrite_days"),
+    "events.Segment": Entry(exported="data/", erased="rewrite_days"),
+    "events.Volume": Entry(exported="daily_totals", erased="rewrite_volumes"),
+    "events.LastFocus": Entry(exported="data/", erased="rewrite_volumes"),
+    "events.BatchReceipt": Entry(
+        kept=_("It keeps a batch that is sent again from coming back; it holds no event and goes after 31 days.")
+    ),
+    # what was asked
+    "rights.SubjectRequest": Entry(exported="requests", kept=EVIDENCE),
+    "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
+    "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
+    "rights.BundlePart": Entry(exported="manifest.json", erased="delete_bundles"),
+    # what was decided and done
+    "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
+    "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),
+    "consent.Opening": Entry(exported="decisions", kept=EVIDENCE),
+    "consent.JournalLine": Entry(kept=_("It is on its way to the journal and removed once it is there.")),
+    "audit.Act": Entry(
+        exported="access_log", kept=_("It says who looked at your data and what was done, without the data.")
+    ),
+    "consent.Purpose": Entry(exported="article-15.json", kept=NOBODY),
+    "consent.Notice": Entry(exported="article-15.json", kept=NOBODY),
+    "consent.NoticeVersion": Entry(exported="article-15.json", kept=NOBODY),
+    "consent.LedgerHead": Entry(kept=NOBODY),
+    "consent.LedgerState": Entry(kept=NOBODY),
+    "consent.LedgerLeaf": Entry(kept=_("It is a commitment that names nobody, and others' proofs stand on it.")),
+    "consent.LedgerNode": Entry(kept=_("It is made of commitments that name nobody.")),
+    "consent.Checkpoint": Entry(kept=NOBODY),
+    # keys
+    "vault.SubjectKey": Entry(erased="destroy_old_key"),
+    "vault.KeyList": Entry(erased="destroy_old_key"),
+    # who
+    "people.Employee": Entry(exported="article-15.json", kept=WORKS),
+    "people.RoleGrant": Entry(kept=_("It says who could do what, and when; every employee may see it.")),
+    "people.ApiClient": Entry(kept=NOBODY),
+    # what is processed and why
+    "register.Source": Entry(exported="register.json", kept=NOBODY),
+    "register.Flow": Entry(exported="register.json", kept=NOBODY),
+    "register.PurposeRecord": Entry(exported="article-15.json", kept=NOBODY),
+    "register.Recipient": Entry(exported="article-15.json", kept=NOBODY),
+    "register.Processor": Entry(exported="article-15.json", kept=NOBODY),
+    "register.Retention": Entry(exported="article-15.json", kept=NOBODY),
+    "register.Assessment": Entry(kept=NOBODY),
+    "register.WorksAgreement": Entry(kept=NOBODY),
+    "register.Controller": Entry(exported="article-15.json", kept=NOBODY),
+    "register.PolicyDraft": Entry(kept=_("It names who drafted what is processed, which they answer for.")),
+    "register.Approval": Entry(kept=_("It names who approved what is processed, which they answer for.")),
+    # sign-in
+    "account.EmailAddress": Entry(exported="article-15.json", kept=WORKS),
+    "account.EmailConfirmation": Entry(kept=WORKS),
+    "mfa.Authenticator": Entry(kept=WORKS),
+    "usersessions.UserSession": Entry(kept=_("It lets you see and end your own sessions; it goes when one ends.")),
+    "sessions.Session": Entry(kept=_("It keeps you signed in; it goes when you sign out.")),
+    "allauth_idp_oidc.Client": Entry(kept=NOBODY),
+    "allauth_idp_oidc.Token": Entry(kept=_("It lets a program in; it goes when it expires.")),
+    "auth.Permission": Entry(kept=NOBODY),
+    "auth.Group": Entry(kept=NOBODY),
+    "contenttypes.ContentType": Entry(kept=NOBODY),
+}
