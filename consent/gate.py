@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
 
 from consent.models import Gate
-from consent.values import Fence, GateState, Grant, Pause, Restriction, Scope, Withheld
+from consent.values import Fence, GateState, Grant, NotAllowed, Pause, Restriction, Scope, Withheld
 
 # One statement, so that no permission can be read with another moment's journal or closure.
 READ = """
@@ -34,6 +35,14 @@ def hold(subject_id: UUID) -> GateState | None:
 def hold_exclusive(subject_id: UUID) -> Gate:
     """Lock the row for a change; raises Gate.DoesNotExist."""
     return Gate.objects.select_for_update().get(subject_id=subject_id)
+
+
+def lock(subject_ids: Sequence[UUID]) -> list[Gate]:
+    """Lock the rows of several people for a change, always in the order of their ids; raises NotAllowed."""
+    rows = list(Gate.objects.select_for_update().filter(pk__in=subject_ids).order_by("pk"))
+    if len(rows) != len(set(subject_ids)):
+        raise NotAllowed("subject.unknown")
+    return rows
 
 
 def _state(subject_id: UUID, sql: str) -> GateState | None:
