@@ -78,6 +78,7 @@ BAD = [
     (line(5).encode().replace(b"Some Body", b"Some \xff\xfe"), "5", "name is not UTF-8"),
     (line(5).replace("Some Body", "Some\x00Body"), "5", "name has a control character"),
     (line(5, email="nobody"), "5", "email is no address"),
+    (line(5, email="a@host"), "5", "email is no address"),
     (line(5, email=""), "5", "email is empty"),
     (line(5, name=""), "5", "name is empty"),
     (line(5, name="x" * 201), "5", "name is longer"),
