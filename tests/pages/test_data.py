@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -14,6 +15,8 @@ from django.utils import timezone
 from consent import actions as consent
 from portal.audit.models import Act
 from portal.audit.values import Action
+from portal.events.models import Segment
+from portal.vault import objects
 from tests.makers import make_batch, make_permitted, make_token, send
 from tests.pages.conftest import BACKEND
 
@@ -201,3 +204,15 @@ def test_a_page_costs_the_same_whatever_there_is(as_ada, ada, put, rest):
     put(*[click(MONDAY + timedelta(days=n)) for n in range(20)])
     assert queries(as_ada, path) <= few
     assert few <= 20
+
+
+def test_a_day_reads_its_own_segment_and_blocks_and_nothing_else(as_ada, ada, put):
+    for day in range(3):
+        put(*[move(MONDAY + timedelta(days=day, seconds=n)) for n in range(300)])
+    call_command("seal_segments")
+    put(click(MONDAY + timedelta(hours=1)))
+    mine = Segment.objects.for_subject(ada.pk).get(day=DAY)
+    for other in Segment.objects.for_subject(ada.pk).exclude(pk=mine.pk):
+        objects.delete(other.name)
+    page = text(as_ada.get(address(ada, "data", DAY) + "?page=4"))
+    assert "Pressed left button" in page

@@ -18,6 +18,7 @@ from consent import gate
 from consent.values import Scope
 from portal.audit.models import Act
 from portal.audit.values import Action, Actor, ActorKind
+from portal.celery import app
 from portal.people.guards import actor_for
 from portal.rights import actions, renewal, runner
 from portal.rights.models import SubjectRequest
@@ -52,7 +53,7 @@ def text(answer):
 
 
 def form(answer, action):
-    """Return the address and fields of the form of a page that is marked with this action, as a plain program sees it."""
+    """Return the address and fields of the form that is marked with this action, as a plain program sees them."""
     seen = forms(Answer(answer.status_code, {}, answer.content, ""))
     found = next(each for each in seen if each.attributes.get("data-action") == action)
     return found.attributes["action"], found.fields
@@ -264,10 +265,19 @@ def test_nothing_is_opened_by_following_a_link(as_ada):
     assert newest() is None
 
 
-def test_the_person_gets_their_page_while_the_broker_is_away(as_ada, settings, recorded):
-    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+@pytest.fixture
+def no_broker():
+    """A broker that nobody answers at."""
+    before = app.conf.broker_url
+    app.conf.broker_url, app.amqp._producer_pool = "redis://127.0.0.1:1/0", None
+    yield
+    app.conf.broker_url, app.amqp._producer_pool = before, None
+
+
+def test_the_person_gets_their_page_while_the_broker_is_away(as_ada, no_broker, caplog):
     assert press(as_ada, "/requests/", "copy").status_code == 302
     assert newest().state == State.PROCESSING
+    assert "waits for the sweep" in caplog.text
 
 
 def test_what_a_client_asked_for_a_person_is_shown_to_them(as_ada, ada):
