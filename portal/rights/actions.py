@@ -64,22 +64,16 @@ def open_request(
 
     Raises NotAllowed: unknown subject, a time to come, or a key that was used for something else.
     """
-    asked = {
-        "kind": str(kind),
-        "subject_id": str(subject_id),
-        "scope": scope.to_json(),
-        "format": str(format),
-        "ground": ground,
-        "note": note,
-        "channel": channel,
-        "representative": representative,
-    }
+    names = {"kind": str(kind), "format": str(format), "scope": scope.to_json(), "ground": ground, "note": note}
+    asked = {**names, "channel": channel, "representative": representative}
+    received = received_at.isoformat() if received_at else ""
     wanted = SubjectRequest(
-        **(asked | {"subject_id": subject_id}),
+        **asked,
+        subject_id=subject_id,
         opened_by=opened_by,
         opener_id=actor_key(by),
         idempotency_key=idempotency_key,
-        body_digest=digest(asked | {"received_at": received_at.isoformat() if received_at else ""}),
+        body_digest=digest(asked | {"subject_id": str(subject_id), "received_at": received}),
         received=received_at or timezone.now(),
         not_before=not_before,
         wake_at=not_before,

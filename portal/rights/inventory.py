@@ -60,7 +60,9 @@ INVENTORY: dict[str, Entry] = {
     "vault.KeyList": Entry(erased="destroy_old_key"),
     # who
     "people.Employee": Entry(exported="article-15.json", kept=WORKS),
-    "people.RoleGrant": Entry(kept=_("It says who could do what, and when; every employee may see it.")),
+    "people.RoleGrant": Entry(
+        exported="article-15.json", kept=_("It says who could do what, and when; every employee may see it.")
+    ),
     "people.ApiClient": Entry(kept=NOBODY),
     # what is processed and why
     "register.Source": Entry(exported="register.json", kept=NOBODY),
@@ -78,7 +80,9 @@ INVENTORY: dict[str, Entry] = {
     "account.EmailAddress": Entry(exported="article-15.json", kept=WORKS),
     "account.EmailConfirmation": Entry(kept=WORKS),
     "mfa.Authenticator": Entry(kept=WORKS),
-    "usersessions.UserSession": Entry(kept=_("It lets you see and end your own sessions; it goes when one ends.")),
+    "usersessions.UserSession": Entry(
+        exported="article-15.json", kept=_("It lets you see and end your own sessions; it goes when one ends.")
+    ),
     "sessions.Session": Entry(kept=_("It keeps you signed in; it goes when you sign out.")),
     "allauth_idp_oidc.Client": Entry(kept=NOBODY),
     "allauth_idp_oidc.Token": Entry(kept=_("It lets a program in; it goes when it expires.")),

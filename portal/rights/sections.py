@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from consent.models import Decision, NoticeVersion, Purpose
 from portal.audit.models import Act
 from portal.events import reading
-from portal.people.models import Employee
+from portal.people.models import Employee, RoleGrant
 from portal.register.models import Controller, Flow, Processor, PurposeRecord, Recipient, Retention, Source
 from portal.rights import tables
 from portal.rights.archive import Entry
@@ -171,6 +173,7 @@ def article_15(request: SubjectRequest) -> list[Row]:
     controller = Controller.objects.first()
     return [
         _section("-", _("Who you are here"), _person(request)),
+        _section("-", _("Your roles and the sessions in which you are signed in"), _account(request)),
         _section("-", _("Who answers for this"), [_controller(controller)] if controller else []),
         _section("1a", _("Purposes and their legal basis"), [_purpose(each, records) for each in purposes]),
         _section("1b", _("Categories of data"), _categories()),
@@ -194,6 +197,14 @@ def _person(request: SubjectRequest) -> list[Row]:
     return [
         {"subject_id": str(each.pk)} | {name: getattr(each, name) for name in names}
         for each in Employee.objects.filter(pk=request.subject_id)
+    ]
+
+
+def _account(request: SubjectRequest) -> list[Row]:
+    roles = RoleGrant.objects.filter(employee=request.subject_id)
+    sessions = UserSession.objects.filter(user=request.subject_id)
+    return [{"role": each.role, "since": each.at.isoformat()} for each in roles] + [
+        {"signed_in": each.created_at.isoformat(), "from": str(each.ip), "with": each.user_agent} for each in sessions
     ]
 
 
@@ -284,7 +295,7 @@ def start_page(request: SubjectRequest, entries: list[Entry]) -> bytes:
     style = finders.find("css/copy.css")
     context = {
         "request": request,
-        "style": Path(str(style)).read_text(encoding="utf-8") if style else "",
+        "style": format_html("<style>{}</style>", Path(str(style)).read_text(encoding="utf-8")) if style else "",
         "entries": entries,
         "events": sum(entry.records for entry in entries if entry.path.startswith("data/")),
         "sections": article_15(request) if request.kind == "access" else [],
