@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import psycopg
 
 from portal.stack.browser import Browser
 from portal.stack.config import PROJECT
@@ -73,6 +76,13 @@ class OwnStack:
 
     def browser(self) -> Browser:
         return Browser(self.origin)
+
+    def count(self, question: str, values: list[str]) -> int:
+        """Return the one number that a question to the database answers with."""
+        services = json.loads((self.var / "stack.json").read_text(encoding="utf-8"))["services"]
+        with psycopg.connect(services["database"]) as connection:
+            row = connection.execute(question.encode(), values).fetchone()
+        return int(row[0]) if row else 0
 
     def holds(self, text: str) -> list[Path]:
         """Return every file of the stack in which this text stands in clear."""
