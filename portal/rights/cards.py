@@ -66,10 +66,10 @@ class Reach:
 
 @dataclass(frozen=True)
 class Leaving:
-    """What taking a yes back, or objecting, would do: said before the click."""
+    """What taking a yes back, or objecting, would do: said before the click. `goes` is None until it is counted."""
 
     stops: list[Reach]
-    goes: list[tuple[str, str]]
+    goes: list[tuple[str, str]] | None
     goes_on: list[tuple[str, str]]
 
 

@@ -50,7 +50,7 @@ UNTIL: dict[str, Callable[[datetime], datetime]] = {
 @rule("signed_in")
 def choices(request: HttpRequest) -> HttpResponse:
     state = gate.read(request.user.pk)
-    found = full_deck(request.user.pk, state, get_language() or "en")
+    found = full_deck(request.user.pk, state, get_language() or "en", request.GET.get("count", ""))
     until = state.paused_until(int(timezone.now().timestamp() * 1000)) if state else None
     paused = datetime.fromtimestamp(until / 1000, tz=timezone.get_current_timezone()) if until else None
     return render(request, "choices/choices.html", {"deck": found, "state": state, "paused": paused})

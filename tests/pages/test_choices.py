@@ -116,6 +116,13 @@ def test_it_says_before_the_click_what_a_withdrawal_stops_and_what_goes_on(as_ad
     assert "Nothing: no event is held for this alone." in said
 
 
+def test_where_there_is_much_it_counts_the_card_that_is_asked_for(as_ada, ada, train, monkeypatch):
+    monkeypatch.setattr("portal.rights.choices.COUNTED_AT_ONCE", -1)
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    assert "Count them now" in card(as_ada.get("/choices/"), "train")
+    assert "Nothing: no event is held for this alone." in card(as_ada.get("/choices/?count=train"), "train")
+
+
 def test_a_withdrawal_ends_the_permission_and_opens_its_erasure(as_ada, ada, train):
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     press(as_ada, as_ada.get("/choices/"), "withdraw", "train")
