@@ -42,7 +42,7 @@ def demo(settings, live_server):
     return load(live_server.url)
 
 
-def test_it_is_a_company_that_shows_everything_and_a_second_run_changes_nothing(demo, live_server):
+def test_it_is_a_company_that_shows_everything_and_a_second_run_changes_nothing(demo, live_server, settings):
     _it_has_everybody(demo)
     _it_has_a_register(demo)
     _its_people_have_decided()
@@ -51,6 +51,12 @@ def test_it_is_a_company_that_shows_everything_and_a_second_run_changes_nothing(
     gates = sorted(Gate.objects.values_list("subject_id", "version"))
     assert load(live_server.url) == demo
     assert {model: model.objects.count() for model in ROWS} == before
+    assert sorted(Gate.objects.values_list("subject_id", "version")) == gates
+    # As if each run had been killed before it could note what it did.
+    _forget_what_was_done(settings)
+    assert load(live_server.url) == demo
+    looked = Act.objects.filter(action=Action.ACCESS_REFUSED)
+    assert {model: model.objects.count() for model in ROWS} == before | {Act: before[Act] + looked.count() - 1}
     assert sorted(Gate.objects.values_list("subject_id", "version")) == gates
 
 
@@ -86,6 +92,13 @@ def _it_holds_recordings():
     assert events_of("1010") > 40_000
     assert events_of("1017") > 0
     assert Act.objects.filter(action=Action.IMPORT_RUN).count() == 20
+
+
+def _forget_what_was_done(settings):
+    path = settings.VAR / "demo.json"
+    known = json.loads(path.read_text())
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text(json.dumps(known | {"done": []}))
 
 
 def test_it_is_never_loaded_where_it_was_not_asked_for(settings):

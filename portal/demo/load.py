@@ -7,20 +7,18 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
 from consent import actions as consent_actions
-from consent.models import Decision
+from consent.models import Decision, Gate
 from portal.audit.values import Actor, ActorKind
 from portal.demo.batches import stretch
 from portal.demo.company import PEOPLE, POLICY, Company, Replay
@@ -109,15 +107,11 @@ class Loader:
                     granting.grant_in_set_up(employee=self.people[number], role=Role(role), by=COMMAND)
 
     def agree_on_policy(self) -> None:
-        """Two roles approve; after the first yes the command says that the other is missing."""
         if Source.objects.live().exists():
             return
         command("policy", "apply", str(POLICY), "--by", self.company.policy["drafted_by"])
-        *first, last = self.company.policy["approved_by"]
-        for number in first:
-            with suppress(CommandError):
-                command("policy", "approve", "--by", number)
-        command("policy", "approve", "--by", last)
+        for number in self.company.policy["approved_by"]:
+            command("policy", "approve", "--by", number)
 
     def make_clients(self) -> None:
         for name, what in self.company.clients.items():
@@ -161,23 +155,21 @@ class Loader:
 
     def send_recent(self) -> None:
         """Send what was recorded since the yes: nothing older would be kept."""
-        until = round(timezone.now().timestamp() * 1000)
-        since = max(self._last_decision_ms(), until - LATEST_BATCH_MS)
+        since, until = self.memory.once("recent", self._lately)
         for number, apps in self.company.recent.items():
             batch = uuid.uuid5(NAMESPACE, f"{self.memory.begun_ms}/{number}")
-            self._program("collectors").call("PUT", f"/batches/{batch}", self._batch(number, apps, since, until))
+            body = {
+                "source": AGENT,
+                "subject": number,
+                "sent_at": datetime.fromtimestamp(until / 1000, UTC).isoformat(),
+                "events": stretch(apps, since, until),
+            }
+            self._program("collectors").call("PUT", f"/batches/{batch}", body)
 
-    def _batch(self, number: str, apps: list[str], since: int, until: int) -> dict[str, Any]:
-        return {
-            "source": AGENT,
-            "subject": number,
-            "sent_at": timezone.now().isoformat(),
-            "events": stretch(apps, since, until),
-        }
-
-    def _last_decision_ms(self) -> int:
-        newest = Decision.objects.latest("at")
-        return round(newest.at.timestamp() * 1000) + 1
+    def _lately(self) -> list[int]:
+        until = round(timezone.now().timestamp() * 1000)
+        answered = round(Decision.objects.latest("at").at.timestamp() * 1000)
+        return [max(answered + 1, until - LATEST_BATCH_MS), until]
 
     def _program(self, name: str) -> Program:
         if name not in self.programs:
@@ -191,6 +183,8 @@ class Loader:
     def pause(self) -> None:
         for number in self.company.pauses:
             person = self.people[number]
+            if Gate.objects.get(pk=person.pk).pauses:
+                continue
             until = timezone.now() + timedelta(days=1)
             rights_actions.pause(subject_id=person.pk, until=until, by=actor_for(person, person.pk))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ class Memory:
     def keep_client(self, name: str, credentials: dict[str, str]) -> None:
         self.content["clients"][name] = credentials
         self._write()
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what was made under this name, now or in a run that was broken off."""
+        if name not in self.content:
+            self.content[name] = make()
+            self._write()
+        return self.content[name]
 
     def is_done(self, step: str) -> bool:
         return step in self.content["done"]
