@@ -144,6 +144,9 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "total": total,
         "live": working or request.state in {State.RECEIVED, State.ACKNOWLEDGED},
         "deleted": _is_deleted(request, steps),
+        "starts": request.not_before
+        if working and request.not_before and request.not_before > timezone.now()
+        else None,
         "can_cancel": request.can_cancel,
         "expires": bundle.expires_at if bundle else None,
         "refresh_seconds": 3 if working else None,

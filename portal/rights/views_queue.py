@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from consent.values import Closed
 from portal.audit import trail
 from portal.audit.values import Action
 from portal.http import rule
@@ -58,6 +59,8 @@ def _decided(
         messages.success(request, _outcome(decided))
     except NotAllowed as error:
         messages.error(request, error.detail)
+    except Closed:
+        return render(request, "closed.html", status=503)
     tasks.nudge(found.pk)
     return redirect("case", pk=found.pk)
 

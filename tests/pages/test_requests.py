@@ -303,3 +303,14 @@ def test_the_list_costs_the_same_whatever_there_is(as_ada, ada):
         actions.open_request(kind=Kind.ACCESS, subject_id=ada.pk, by=by, scope=scope)
     assert queries() == few
     assert few <= 12
+
+
+def test_a_deletion_that_begins_later_says_when_and_can_be_cancelled(as_ada, ada):
+    make_permitted(ada)
+    by = actor_for(ada, ada.pk)
+    _, request = actions.withdraw(subject_id=ada.pk, purpose_key="train", by=by, path="page", erase="72h")
+    page = text(as_ada.get(f"/requests/{request.pk}/"))
+    assert "It begins on" in page
+    assert "what nothing but “Train” covered" in page
+    press(as_ada, f"/requests/{request.pk}/", "cancel")
+    assert newest().state == State.WITHDRAWN
