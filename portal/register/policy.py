@@ -104,6 +104,12 @@ def approve(*, by: Actor, role: str) -> list[str]:
     return [_("approved by %(role)s; the approval of %(other)s is missing") % said] if lacking else []
 
 
+def approved_by(person: str) -> bool:
+    """Return whether this person's yes to every pending draft is kept, so that only others' are missing."""
+    drafts = list(PolicyDraft.objects.pending())
+    return bool(drafts) and all(draft.approvals.filter(by=person).exists() for draft in drafts)
+
+
 def _objection(draft: PolicyDraft, by: Actor, role: str) -> str:
     """Nobody approves what they drafted, nor in two roles."""
     if UUID(by.id) == draft.drafted_by:

@@ -13,9 +13,8 @@ from tests.makers import make_employee
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
-def test_the_example_goes_live(company, capsys):
+def test_the_example_goes_live(company):
     company.go_live()
-    assert capsys.readouterr().out.endswith("live\n")
     assert [source.key for source in Source.objects.live().order_by("key")] == ["browser", "desktop", "recordings"]
     assert Purpose.objects.live().count() == 4
     assert Purpose.objects.filter(basis="legitimate_interest").count() == 1
@@ -69,8 +68,7 @@ def test_somebody_without_the_role_cannot_approve(company):
 
 def test_the_council_alone_brings_nothing_live(company):
     company.apply()
-    with pytest.raises(CommandError, match="approval of legal is missing"):
-        company.approve(company.council)
+    assert "approval of legal is missing" in company.approve(company.council)
     assert not Source.objects.live().exists()
 
 
@@ -79,8 +77,7 @@ def test_taking_the_councils_say_away_needs_its_say(company):
     document = company.document()
     document["controller"]["council_approves"] = False
     company.apply(document)
-    with pytest.raises(CommandError, match="approval of council is missing"):
-        company.approve(company.legal)
+    assert "approval of council is missing" in company.approve(company.legal)
 
 
 def test_without_the_councils_say_legal_is_enough(company):
