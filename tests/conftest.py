@@ -1,4 +1,4 @@
-"""What every test starts from: cheap passwords, a vault and journal of its own, append-only tables that can be emptied."""
+"""What every test starts from: cheap passwords, a vault and journal of its own, append-only tables that empty."""
 
 from __future__ import annotations
 

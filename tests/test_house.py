@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = {"consent", "vault", "audit", "register", "people", "events", "rights"}
 # Pages that others wrote; allauth guards each of them itself (tests/people holds the ones that matter to that).
 FOREIGN = ("allauth.",)
-PUBLIC_OPERATIONS = {"/ledger/checkpoint", "/ledger/proof/{idx}", "/ledger/consistency"}
+PUBLIC_OPERATIONS = {"/ledger/checkpoint", "/ledger/proof/{int:idx}", "/ledger/consistency"}
 
 
 def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
