@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -71,18 +72,28 @@ def _writer(token: Token) -> str:
     return f"client:{token.client_id}/{token.user_id}" if token.user_id else f"client:{token.client_id}"
 
 
-def _source(token: Token, key: str) -> Source:
-    source = hot.live_source(key)
-    if source is None:
-        raise Problem(404, "source.unknown", "There is no such source.", [("/source", "unknown")])
-    token.require_source(key)
-    return source
-
-
-def _subject(token: Token, named: str | None) -> Employee:
+def _look(token: Token, source: str, named: str | None) -> tuple[hot.Known, Source, Employee]:
+    """Return source and person, or raise what the caller is told of one that is not there or not theirs."""
     if not named and token.user_id is None:
         raise Problem(422, "subject.missing", "Say whose events these are.", [("/subject", "missing")])
-    return subject_or_404(token, named or str(token.user_id))
+    if "\0" in f"{source}{named}":
+        raise Problem(404, "not_found", "Nothing has such a name.")
+    whom = _subject_id(named) if named else token.user_id
+    known = hot.look(source, whom or "", _writer(token))
+    if known.source is None:
+        raise Problem(404, "source.unknown", "There is no such source.", [("/source", "unknown")])
+    token.require_source(source)
+    employee = known.employee
+    if employee is None or token.user_id not in (None, employee.pk):
+        employee = subject_or_404(token, named or str(token.user_id))
+    return known, known.source, employee
+
+
+def _subject_id(named: str) -> UUID | str:
+    try:
+        return UUID(named)
+    except ValueError:
+        return named
 
 
 @router.put(
@@ -98,8 +109,7 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
         limits.check(writer)
     raw = decode.read_body(request)
     envelope = decode.read_batch(raw)
-    source = _source(token, envelope.source)
-    employee = _subject(token, envelope.subject or None)
+    known, source, employee = _look(token, envelope.source, envelope.subject or None)
     if not token.user_id:
         limits.check(f"{writer}/{employee.pk}")
     accepted = ingest.accept(
@@ -111,6 +121,7 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
         events=envelope.events,
         arrived=timezone.now(),
         imported=source.kind == Kind.IMPORT,
+        known=known,
     )
     answer = {
         "batch": accepted.batch,
@@ -126,12 +137,11 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
 @router.get("/permissions", auth=Bearer("events.write"), response=Permissions)
 def get_permissions(request: HttpRequest, source: str, subject: str = "") -> HttpResponse:
     token: Token = request.auth  # type: ignore[attr-defined]
-    named = _source(token, source)
-    employee = _subject(token, subject)
+    known, named, employee = _look(token, source, subject)
     state = gate.read(employee.pk)
     if state is not None and state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    body = msgspec.json.encode(_permissions(employee, named, state or GateState(employee.pk, 0, 0)))
+    body = msgspec.json.encode(_permissions(employee, named, known.rules, state or GateState(employee.pk, 0, 0)))
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("If-None-Match", ""), tag):
@@ -143,9 +153,9 @@ def _matches(asked: str, tag: str) -> bool:
     return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
 
 
-def _permissions(employee: Employee, source: Source, state: GateState) -> dict[str, object]:
+def _permissions(employee: Employee, source: Source, rules: Iterable[hot.Rule], state: GateState) -> dict[str, object]:
     now = round(timezone.now().timestamp() * 1000)
-    keeper = Gatekeeper(state, source, hot.rules(source.key), employee, imported=source.kind == Kind.IMPORT)
+    keeper = Gatekeeper(state, source, rules, employee, imported=source.kind == Kind.IMPORT)
     verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
     until = state.paused_until(now)
     return {

@@ -72,7 +72,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Body).decode
 
 
-def _bound(subject_id: UUID, day: date, receipt_id: int, part: str) -> bytes:
+def _bound(subject_id: UUID, day: date, receipt_id: UUID, part: str) -> bytes:
     return cipher.aad("block", subject_id, day.isoformat(), receipt_id, part)
 
 
@@ -80,7 +80,7 @@ def pack(written: Written) -> bytes:
     return _encode(written)
 
 
-def build(subject_id: UUID, day: date, epoch: int, receipt_id: int, packed: bytes, counts: DayTally) -> Block:
+def build(subject_id: UUID, day: date, epoch: int, receipt_id: UUID, packed: bytes, counts: DayTally) -> Block:
     """Return a sealed block; one without events has no body. The day's key is made here if it is the first."""
     name = day.isoformat()
     key = keys.key_for(subject_id, epoch, name[:7], name)

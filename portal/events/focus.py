@@ -26,9 +26,8 @@ def _bound(row: LastFocus) -> bytes:
     return cipher.aad("focus", row.subject_id, row.writer, row.source, row.month)
 
 
-def recall(subject_id: UUID, epoch: int, writer: str, source: str) -> list[Front]:
-    """Return what earlier batches saw in front, and keep other batches of the collector waiting until commit."""
-    row = hot.last_focus(subject_id, writer, source)
+def recall(row: LastFocus | None, epoch: int) -> list[Front]:
+    """Return what earlier batches saw in front."""
     if row is None:
         return []
     # After an erasure nothing is carried into its new keys but that what follows must be dropped.
@@ -40,15 +39,20 @@ def bare(fronts: list[Front]) -> list[Front]:
 
 
 def opened(row: LastFocus) -> list[Front]:
+    if not row.sealed:
+        return []
     return _decode(keys.open_for(row.subject_id, row.month, bytes(row.sealed), _bound(row)))
 
 
 def remember(subject_id: UUID, epoch: int, writer: str, source: str, fronts: Iterable[Front]) -> None:
-    """Keep the changes of window of one month; of a window whose focus event was withheld only whether it is hidden."""
-    known = [_nameless(each) for each in sorted(fronts, key=attrgetter("t"))][-MOST_FRONTS:]
-    month = month_of(known[-1].t)
-    within = [each if month_of(each.t) == month else Front(each.t, hidden=each.hidden) for each in known]
-    row = LastFocus(subject_id=subject_id, writer=writer, source=source, month=month, epoch=epoch)
+    """Add to what others have seen meanwhile; of a window whose focus event was withheld only whether it is hidden.
+
+    Keeps one month: the row is sealed under the key of that month's counts.
+    """
+    row = hot.lock_focus(subject_id, writer, source)
+    known = sorted([*recall(row, epoch), *map(_nameless, fronts)], key=attrgetter("t"))[-MOST_FRONTS:]
+    row.month, row.epoch = month_of(known[-1].t), epoch
+    within = [each if month_of(each.t) == row.month else Front(each.t, hidden=each.hidden) for each in known]
     row.sealed = seal(row, _changes(within))
     hot.remember_focus(row)
 

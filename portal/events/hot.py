@@ -1,42 +1,57 @@
-"""The few statements that every batch needs, in SQL: written by the ORM they cost more than all else together."""
+"""The statements that every batch needs, in SQL: built by the ORM they cost more than all else together."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from portal.events.models import Block, LastFocus
+from portal.events.models import BatchReceipt, Block, LastFocus
+from portal.people.models import Employee
 from portal.register.models import Source
 
-SOURCE = "SELECT key, kind, blocked_apps FROM register_source WHERE key = %s AND state = 'live'"
-RULES = """
-SELECT f.category, f.purpose_key, f.off_hours, f.exact_timing, f.content_apps
-  FROM register_flow f JOIN register_source s ON s.key = f.source_id
- WHERE f.source_id = %s AND f.state = 'live' AND s.state = 'live'
+# Source with its live flows, person, and the last window of this sender: each may be missing without the others.
+LOOK = """
+SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, l.month, l.epoch, l.sealed
+  FROM (SELECT 1) one
+  LEFT JOIN (
+       SELECT key, kind, blocked_apps,
+              (SELECT jsonb_agg(jsonb_build_array(category, purpose_key, off_hours, exact_timing, content_apps))
+                 FROM register_flow f WHERE f.source_id = r.key AND f.state = 'live') rules
+         FROM register_source r WHERE state = 'live') s ON s.key = %s
+  LEFT JOIN people_employee e ON e.{named_by} = %s
+  LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = %s
 """
 FOCUS = """
 SELECT month, epoch, sealed FROM events_lastfocus
  WHERE subject_id = %s AND writer = %s AND source = %s FOR UPDATE
 """
+NO_FOCUS = """
+INSERT INTO events_lastfocus (subject_id, writer, source, month, epoch, sealed) VALUES (%s, %s, %s, '', 0, '')
+ON CONFLICT (subject_id, writer, source) DO NOTHING
+"""
 REMEMBER = """
-INSERT INTO events_lastfocus (subject_id, writer, source, month, epoch, sealed) VALUES (%s, %s, %s, %s, %s, %s)
-ON CONFLICT (subject_id, writer, source)
-DO UPDATE SET month = excluded.month, epoch = excluded.epoch, sealed = excluded.sealed
+UPDATE events_lastfocus SET month = %s, epoch = %s, sealed = %s
+ WHERE subject_id = %s AND writer = %s AND source = %s
 """
-# Waits for another transaction that takes the same batch; no row comes back if that one commits.
+# Waits for another transaction that takes the same batch, and writes nothing if that one commits.
 CLAIM = """
-INSERT INTO events_batchreceipt (writer, batch, subject_id, digest, answer, imported, arrived, settled)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (writer, batch) DO NOTHING RETURNING id
-"""
-STORE = "INSERT INTO events_block (subject_id, day, epoch, receipt_id, body, counts, folded) VALUES "
-BLOCK = "(%s, %s, %s, %s, %s, %s, false)"
+WITH claimed AS (
+    INSERT INTO events_batchreceipt (id, writer, batch, subject_id, digest, answer, imported, arrived, settled)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (writer, batch) DO NOTHING RETURNING id
+)"""
+STORE = """, stored AS (
+    INSERT INTO events_block (subject_id, day, epoch, receipt_id, body, counts, folded)
+    SELECT subject_id, day, epoch, claimed.id, body, counts, false
+      FROM claimed, (VALUES {blocks}) AS given(subject_id, day, epoch, body, counts)
+)"""
+BLOCK = "(%s::uuid, %s::date, %s::int, %s::bytea, %s::bytea)"
+CLAIMED = " SELECT count(*) FROM claimed"
 
 
 @dataclass(frozen=True)
@@ -50,48 +65,62 @@ class Rule:
     content_apps: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known when a batch or a question comes in; None where there is no such live source or person."""
+
+    source: Source | None
+    rules: tuple[Rule, ...]
+    employee: Employee | None
+    focus: LastFocus | None
+
+
 def _rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
 
 
-def _texts(value: Any) -> list[str]:
+def _json(value: Any) -> Any:
     """Django's connection hands JSON columns of a raw SELECT over as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
-def live_source(key: str) -> Source | None:
-    """Return a live source with what ingest needs of it."""
-    rows = _rows(SOURCE, [key])
-    return Source(key=rows[0][0], kind=rows[0][1], blocked_apps=_texts(rows[0][2])) if rows else None
+def look(source: str, named: UUID | str, writer: str) -> Known:
+    """Return what there is; a person is named by subject_id or, as a text, by employee number."""
+    by = "id" if isinstance(named, UUID) else "employee_number"
+    row = _rows(LOOK.format(named_by=by), [source, named, writer])[0]
+    kind, blocked, rules, subject_id, zone, hours, month, epoch, sealed = row
+    known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
+    person = Employee(id=subject_id, time_zone=zone, working_hours=hours) if subject_id else None
+    focus = None
+    if month:
+        focus = _focus(subject_id, writer, source, (month, epoch, sealed))
+    return Known(known_source, tuple(Rule(*each[:4], frozenset(each[4])) for each in _json(rules) or ()), person, focus)
 
 
-def rules(source_key: str) -> list[Rule]:
-    rows = _rows(RULES, [source_key])
-    return [Rule(*row[:4], content_apps=frozenset(_texts(row[4]))) for row in rows]
+def _focus(subject_id: UUID, writer: str, source: str, row: tuple[str, int, bytes]) -> LastFocus:
+    whose = {"subject_id": subject_id, "writer": writer, "source": source}
+    return LastFocus(**whose, month=row[0], epoch=row[1], sealed=row[2])
 
 
-def last_focus(subject_id: UUID, writer: str, source: str) -> LastFocus | None:
-    """Return the row, locked until the caller's transaction ends."""
-    rows = _rows(FOCUS, [subject_id, writer, source])
-    if not rows:
-        return None
-    month, epoch, sealed = rows[0]
-    return LastFocus(subject_id=subject_id, writer=writer, source=source, month=month, epoch=epoch, sealed=sealed)
+def lock_focus(subject_id: UUID, writer: str, source: str) -> LastFocus:
+    """Return the sender's row, made if need be, and keep others waiting until the caller's transaction ends."""
+    whose = [subject_id, writer, source]
+    while not (rows := _rows(FOCUS, whose)):
+        _rows(NO_FOCUS, whose)
+    return _focus(subject_id, writer, source, rows[0])
 
 
 def remember_focus(row: LastFocus) -> None:
-    _rows(REMEMBER, [row.subject_id, row.writer, row.source, row.month, row.epoch, row.sealed])
+    _rows(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
 
 
-def claim(*values: str | UUID | bytes | bool | date | None) -> int | None:
-    """Write a receipt; return its id, or None where the batch was taken before."""
-    rows = _rows(CLAIM, values)
-    return rows[0][0] if rows else None
-
-
-def store(blocks: Sequence[Block]) -> None:
-    if blocks:
-        values = [(b.subject_id, b.day, b.epoch, b.receipt_id, b.body, b.counts) for b in blocks]
-        _rows(STORE + ", ".join([BLOCK] * len(blocks)), [each for row in values for each in row])
+def store(receipt: BatchReceipt, blocks: Sequence[Block]) -> bool:
+    """Write a receipt and its blocks in one statement; return False if the batch was taken before."""
+    r = receipt
+    values = [r.pk, r.writer, r.batch, r.subject_id, r.digest, r.answer, r.imported, r.arrived, r.settled]
+    for block in blocks:
+        values += [block.subject_id, block.day, block.epoch, block.body, block.counts]
+    stored = STORE.format(blocks=", ".join([BLOCK] * len(blocks))) if blocks else ""
+    return bool(_rows(CLAIM + stored + CLAIMED, values)[0][0])

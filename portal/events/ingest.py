@@ -44,6 +44,7 @@ class Batch:
     events: Sequence[Event]
     arrived: datetime
     imported: bool
+    known: hot.Known
 
     @property
     def today(self) -> date:
@@ -72,19 +73,24 @@ def accept(
     events: Sequence[Event],
     arrived: datetime,
     imported: bool,
+    known: hot.Known | None = None,
 ) -> Accepted:
-    """Return what became of the batch; raises Problem (409 other bytes, 422 `t` outside the window, 503 closed)."""
-    batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported)
+    """Return what became of the batch; raises Problem (409 other bytes, 422 `t` outside the window, 503 closed).
+
+    `known` is what the caller has looked up already.
+    """
+    known = known or hot.look(source.key, employee.pk, writer)
+    batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported, known)
     outside = _outside_window(batch)
-    known = BatchReceipt.objects.filter(writer=writer, batch=batch_id)
+    before = BatchReceipt.objects.filter(writer=writer, batch=batch_id)
     # A batch that was in time when it was first sent is answered again however late it is repeated.
-    if outside and not known.exists():
+    if outside and not before.exists():
         raise Problem(422, "event.time", "An event is too old or lies in the future.", outside)
     try:
         with transaction.atomic():
             return _take(batch)
     except _Known:
-        return _again(batch, known.get())
+        return _again(batch, before.get())
 
 
 def _outside_window(batch: Batch) -> list[tuple[str, str]]:
@@ -99,44 +105,56 @@ def _outside_window(batch: Batch) -> list[tuple[str, str]]:
 
 
 def _take(batch: Batch) -> Accepted:
-    subject_id = batch.employee.pk
-    digest = serverkey.hmac(batch.raw)
-    state = gate.hold(subject_id)
+    state = gate.hold(batch.employee.pk)
     if state is None:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    keeper = Gatekeeper(state, batch.source, hot.rules(batch.source.key), batch.employee, batch.imported)
-    if not keeper.granted:
-        receipt = _claim(batch, digest, NOTHING, settled=None)
-        day = batch.today
-        told = DayTally(sending=[batch.source.key])
-        hot.store([blocks.build(subject_id, day, state.key_epoch, receipt, b"", told)])
-        return batch.refused()
-    return _keep(batch, state, keeper, digest)
+    keeper = Gatekeeper(state, batch.source, batch.known.rules, batch.employee, batch.imported)
+    if keeper.granted:
+        return _keep(batch, state, keeper)
+    receipt = _receipt(batch, NOTHING)
+    told = DayTally(sending=[batch.source.key])
+    _store(receipt, [blocks.build(batch.employee.pk, batch.today, state.key_epoch, receipt.pk, b"", told)])
+    return batch.refused()
 
 
-def _keep(batch: Batch, state: GateState, keeper: Gatekeeper, digest: bytes) -> Accepted:
-    subject_id, source = batch.employee.pk, batch.source.key
-    before = focus.recall(subject_id, state.key_epoch, batch.writer, source)
-    sifted = sift(keeper, batch.events, before)
+def _keep(batch: Batch, state: GateState, keeper: Gatekeeper) -> Accepted:
+    sifted = sift(keeper, batch.events, focus.recall(batch.known.focus, state.key_epoch))
     accepted = _accepted(batch.batch_id, sifted)
-    settled = None if sifted.days else batch.today
-    receipt = _claim(batch, digest, _answer(accepted), settled)
-    rows = [_block(batch, state.key_epoch, receipt, day, share) for day, share in sifted.days.items()]
-    hot.store(rows)
+    receipt = _receipt(batch, _answer(accepted))
+    receipt.settled = None if sifted.days else batch.today
+    rows = [_block(batch, state.key_epoch, receipt.pk, day, share) for day, share in sifted.days.items()]
+    _store(receipt, rows)
     if sifted.fronts:
-        focus.remember(subject_id, state.key_epoch, batch.writer, source, [*before, *sifted.fronts])
+        focus.remember(batch.employee.pk, state.key_epoch, batch.writer, batch.source.key, sifted.fronts)
     return accepted
 
 
-def _block(batch: Batch, epoch: int, receipt: int, day: date, share: Share) -> Block:
+def _receipt(batch: Batch, answer: bytes) -> BatchReceipt:
+    return BatchReceipt(
+        writer=batch.writer,
+        batch=batch.batch_id,
+        subject_id=batch.employee.pk,
+        digest=serverkey.hmac(batch.raw),
+        answer=keys.seal_evidence(batch.employee.pk, answer, batch.bound),
+        imported=batch.imported,
+        arrived=batch.today,
+    )
+
+
+def _store(receipt: BatchReceipt, rows: list[Block]) -> None:
+    if not hot.store(receipt, rows):
+        raise _Known
+
+
+def _block(batch: Batch, epoch: int, receipt_id: UUID, day: date, share: Share) -> Block:
     packed = b""
     if share.events:
         bindings = share.binding_list()
         packed = blocks.pack(Written(batch.source.key, batch.writer, bindings, share.bound, share.events))
     counts = share.counts(batch.source.key, len(packed))
-    return blocks.build(batch.employee.pk, day, epoch, receipt, packed, counts)
+    return blocks.build(batch.employee.pk, day, epoch, receipt_id, packed, counts)
 
 
 def _accepted(batch_id: UUID, sifted: Sifted) -> Accepted:
@@ -150,16 +168,6 @@ def _accepted(batch_id: UUID, sifted: Sifted) -> Accepted:
 
 def _answer(accepted: Accepted) -> bytes:
     return msgspec.json.encode([accepted.stored, accepted.withheld, accepted.stripped])
-
-
-def _claim(batch: Batch, digest: bytes, answer: bytes, settled: date | None) -> int:
-    """Write the receipt, or raise _Known."""
-    sealed = keys.seal_evidence(batch.employee.pk, answer, batch.bound)
-    whose = (batch.writer, batch.batch_id, batch.employee.pk)
-    claimed = hot.claim(*whose, digest, sealed, batch.imported, batch.today, settled)
-    if claimed is None:
-        raise _Known
-    return claimed
 
 
 def _again(batch: Batch, receipt: BatchReceipt) -> Accepted:

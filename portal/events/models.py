@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -33,6 +33,7 @@ class BatchReceipt(models.Model):
     `settled` is the day its last block left the table; an import's receipt stays until the account is erased.
     """
 
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     writer = models.CharField(max_length=200)
     batch = models.UUIDField()
     subject_id = models.UUIDField(db_index=True)

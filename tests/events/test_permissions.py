@@ -68,6 +68,7 @@ def test_what_is_missing_unknown_or_not_bound_is_refused(ask, agent, token):
     assert ask(token, subject=None).status_code == 422
     assert ask(token, subject="nobody").status_code == 404
     assert ask(token, source="none").status_code == 404
+    assert ask(token, source="a\0").status_code == 404
     assert ask(make_token("events.write", [])).status_code == 403
     assert ask(make_token("consent.read", ["agent"])).status_code == 403
     assert ask("nonsense").status_code == 401
