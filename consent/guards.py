@@ -35,7 +35,7 @@ class OnlyGrowsQuerySet(models.QuerySet):
     """Refuses what the triggers refuse, earlier and with a clearer error."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise OnlyGrows(self.model._meta.label)  # noqa: SLF001 (Django names it so for everybody)
+        raise OnlyGrows(self.model._meta.label)
 
     update = bulk_update = delete = update_or_create = _raw_delete = _update = _refuse
 
