@@ -350,7 +350,7 @@ class TestWhoMay:
         for source in ("draft", "none"):
             assert send(client, token, make_batch(ada, [], source=source)).status_code == 404
 
-    @pytest.mark.parametrize("subject", [str(uuid.uuid4()), "000", "", "'; --"])
+    @pytest.mark.parametrize("subject", ["4c9d4a4e-8e0c-4a43-9a44-0f0f2d1f2a11", "000", "", "'; --"])
     def test_an_unknown_person_is_404(self, client, token, subject):
         answer = send(client, token, make_batch(None, [], subject=subject or "?"))
         assert answer.status_code == 404
