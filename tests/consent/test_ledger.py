@@ -127,7 +127,9 @@ def test_the_empty_log_has_no_checkpoint_and_holds():
     assert ledger.check() == ""
 
 
-@pytest.mark.parametrize("key", ["", "not a key", Signer.make("elsewhere").to_text()], ids=["empty", "garbage", "of another"])
+@pytest.mark.parametrize(
+    "key", ["", "not a key", Signer.make("elsewhere").to_text()], ids=["empty", "garbage", "of another"]
+)
 def test_without_the_key_a_decision_stands_and_its_receipt_waits(ada, settings, key):
     make_purpose()
     signer = settings.LEDGER_KEY_FILE.read_text()
