@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -87,11 +88,16 @@ CLAIM = """
     UPDATE rights_subjectrequest
        SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
            attempt = attempt + 1, failures = failures + 1
-     WHERE id = %(id)s AND state = 'processing'
-       AND (lease_until IS NULL OR lease_until < clock_timestamp())
-       AND (wake_at IS NULL OR wake_at <= clock_timestamp())
+     WHERE id = (
+           SELECT id FROM rights_subjectrequest
+            WHERE id = %(id)s AND state = 'processing'
+              AND (lease_until IS NULL OR lease_until < clock_timestamp())
+              AND (wake_at IS NULL OR wake_at <= clock_timestamp())
+              FOR UPDATE SKIP LOCKED)
  RETURNING attempt
 """
+# A worker that freezes inside a transaction must not hold the row longer than its lease.
+NOT_LONGER = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
 class SubjectRequest(models.Model):
@@ -227,6 +233,8 @@ class SubjectRequest(models.Model):
     def fenced(self) -> Iterator[None]:
         """Run a transaction that holds the row and that only the newest token may make; raises Fenced."""
         with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(NOT_LONGER, [f"{settings.REQUEST_LEASE_SECONDS}s"])
             if not SubjectRequest.objects.select_for_update().held(self).exists():
                 raise Fenced
             yield
