@@ -24,7 +24,6 @@ from portal.urls import urlpatterns as ours
 COLUMNS = ("subject_id", "day", "t", "type", "source", "app", "x", "y", "button", "delta_x", "delta_y", "code", "seq")
 SENT = ("app", "x", "y", "button", "deltaX", "deltaY", "code", "seq")
 NAMES = ", ".join(COLUMNS)
-INSERT = f"INSERT INTO bench_rivalevent ({NAMES}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 COPY = f"COPY bench_rivalevent ({NAMES}) FROM STDIN"
 Row = tuple[Any, ...]
 Store = Callable[[list[Row]], None]
@@ -45,9 +44,8 @@ def _bulk_create(rows: list[Row]) -> None:
 
 
 def _insert(rows: list[Row]) -> None:
-    with connection.cursor() as cursor:
-        for row in rows:
-            cursor.execute(INSERT, row)
+    for row in rows:
+        RivalEvent.objects.create(**dict(zip(COLUMNS, row, strict=True)))
 
 
 def _copy(rows: list[Row]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from consent import gate
 from consent.values import GateState, Scope, Withheld
@@ -58,6 +58,14 @@ class Share:
     contents: int = 0
     withheld: dict[str, Counts] = field(default_factory=dict)
 
+    def keep(self, event: Base, binding: tuple[tuple[str, ...], tuple[str, ...], str | None]) -> int:
+        """Return the place of the event's binding."""
+        way = self.bindings.setdefault(binding, len(self.bindings))
+        self.events.append(event)
+        self.bound.append(way)
+        self.kept[event.category] = self.kept.get(event.category, 0) + 1
+        return way
+
     def counts(self, source: str, size: int) -> DayTally:
         return DayTally({source: Tally(self.kept, size, self.contents, self.withheld)})
 
@@ -72,6 +80,12 @@ class Sifted:
     days: dict[date, Share] = field(default_factory=dict)
     stripped: int = 0
     fronts: list[Front] = field(default_factory=list)
+    touched: list[tuple[Key, int, str | UnsetType]] = field(default_factory=list)
+
+    def undo(self) -> None:
+        """Give the keystrokes back what was taken off them, so that they can be asked for anew."""
+        for event, t, key in self.touched:
+            event.t, event.key = t, key
 
 
 Verdicts = dict[tuple[str, str, bool], Verdict]
@@ -182,11 +196,18 @@ class Sieve:
         self.front = Front(0)
         self.low = self.high = 0
         self.share, self.verdicts, self.working = Share(), {}, True
+        # For what is neither a key nor a window and is kept: its binding, until time or window change the answer.
+        self.ways: dict[tuple[type[Base], str | UnsetType], int] = {}
+
+    def turn_to(self, front: Front) -> None:
+        self.front = front
+        self.ways.clear()
 
     def take(self, event: Base) -> None:
         if not self.low <= event.t < self.high:
             around = self.keeper.stretch(event.t, self.sifted.days)
             self.low, self.high, self.share, self.verdicts, self.working = around
+            self.ways.clear()
         focus = type(event) is Focus
         if focus:
             self._come_to_front(event)
@@ -201,11 +222,13 @@ class Sieve:
         self.front.shown = self.front.shown or focus
         contents = self._keystroke(event, verdict, app, hidden) if isinstance(event, Key) else ()
         named = event.app is not UNSET or self.front.shown
-        self._keep(event, (verdict.purposes, contents, app if named else None))
+        way = self.share.keep(event, (verdict.purposes, contents, app if named else None))
+        if not isinstance(event, Key | Window):
+            self.ways[(type(event), event.app)] = way
 
     def _come_to_front(self, event: Focus) -> None:
         app = UNKNOWN_APP if event.app is UNSET else event.app
-        self.front = Front(event.t, app, event.private is True or app in self.keeper.blocked)
+        self.turn_to(Front(event.t, app, event.private is True or app in self.keeper.blocked))
         self.sifted.fronts.append(self.front)
 
     def _verdict(self, category: str, app: str, hidden: bool, t: int) -> Verdict:
@@ -218,6 +241,7 @@ class Sieve:
     def _keystroke(self, event: Key, verdict: Verdict, app: str, hidden: bool) -> tuple[str, ...]:
         """Take off what says more than is permitted; return what the typed character may be used for."""
         allowed: tuple[str, ...] = ()
+        self.sifted.touched.append((event, event.t, event.key))
         if event.key is not UNSET:
             allowed = self._verdict(CONTENT, app, hidden, event.t).purposes
             if allowed:
@@ -229,12 +253,6 @@ class Sieve:
             event.t -= event.t % SECOND
         return allowed
 
-    def _keep(self, event: Base, binding: tuple[tuple[str, ...], tuple[str, ...], str | None]) -> None:
-        share = self.share
-        share.events.append(event)
-        share.bound.append(share.bindings.setdefault(binding, len(share.bindings)))
-        share.kept[event.category] = share.kept.get(event.category, 0) + 1
-
 
 def sift(keeper: Gatekeeper, events: Sequence[Base], before: Sequence[Front] = ()) -> Sifted:
     """Keep what the gate allows of each day, count the rest; `before` are windows known from earlier batches.
@@ -242,9 +260,15 @@ def sift(keeper: Gatekeeper, events: Sequence[Base], before: Sequence[Front] = (
     What is stripped is taken off the events themselves.
     """
     sieve = Sieve(keeper)
+    ways = sieve.ways
     for event in sorted([*before, *events], key=attrgetter("t")):
         if type(event) is Front:
-            sieve.front = event
+            sieve.turn_to(event)
+        elif sieve.low <= event.t < sieve.high and (way := ways.get((type(event), event.app))) is not None:
+            share = sieve.share
+            share.events.append(event)
+            share.bound.append(way)
+            share.kept[event.category] += 1
         else:
             sieve.take(event)
     return sieve.sifted

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from consent.values import GateState
 from portal.events.models import BatchReceipt, Block, LastFocus
 from portal.people.models import Employee
 from portal.register.models import Source
@@ -38,11 +39,15 @@ REMEMBER = """
 UPDATE events_lastfocus SET month = %s, epoch = %s, sealed = %s
  WHERE subject_id = %s AND writer = %s AND source = %s
 """
-# Waits for another transaction that takes the same batch, and writes nothing if that one commits.
+# Holds the gate row, if it is still as it was read, until the commit; a decision being made is waited for. Waits also
+# for another transaction that takes the same batch, and writes nothing if that one commits.
 CLAIM = """
-WITH claimed AS (
+WITH held AS (
+    SELECT 1 FROM consent_gate WHERE subject_id = %s AND version = %s AND key_epoch = %s
+       AND NOT EXISTS (SELECT 1 FROM consent_ledgerstate WHERE closed_reason <> '') FOR SHARE
+), claimed AS (
     INSERT INTO events_batchreceipt (id, writer, batch, subject_id, digest, answer, imported, arrived, settled)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    SELECT %s::uuid, %s, %s::uuid, %s::uuid, %s::bytea, %s::bytea, %s, %s::date, %s::date FROM held
     ON CONFLICT (writer, batch) DO NOTHING RETURNING id
 )"""
 STORE = """, stored AS (
@@ -51,7 +56,7 @@ STORE = """, stored AS (
       FROM claimed, (VALUES {blocks}) AS given(subject_id, day, epoch, body, counts)
 )"""
 BLOCK = "(%s::uuid, %s::date, %s::int, %s::bytea, %s::bytea)"
-CLAIMED = " SELECT count(*) FROM claimed"
+STORED = " SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM claimed)"
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,24 @@ def remember_focus(row: LastFocus) -> None:
     _rows(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
 
 
-def store(receipt: BatchReceipt, blocks: Sequence[Block]) -> bool:
-    """Write a receipt and its blocks in one statement; return False if the batch was taken before."""
+class Changed(Exception):
+    """The gate is no longer as it was read: nothing was written."""
+
+
+class Taken(Exception):
+    """This batch was taken before: nothing was written."""
+
+
+def store(state: GateState, receipt: BatchReceipt, blocks: Sequence[Block]) -> None:
+    """Write receipt and blocks, in one statement and under the gate as it was read; raises Changed or Taken."""
     r = receipt
-    values = [r.pk, r.writer, r.batch, r.subject_id, r.digest, r.answer, r.imported, r.arrived, r.settled]
+    values: list[Any] = [state.subject_id, state.version, state.key_epoch]
+    values += [r.pk, r.writer, r.batch, r.subject_id, r.digest, r.answer, r.imported, r.arrived, r.settled]
     for block in blocks:
         values += [block.subject_id, block.day, block.epoch, block.body, block.counts]
     stored = STORE.format(blocks=", ".join([BLOCK] * len(blocks))) if blocks else ""
-    return bool(_rows(CLAIM + stored + CLAIMED, values)[0][0])
+    held, claimed = _rows(CLAIM + stored + STORED, values)[0]
+    if not held:
+        raise Changed
+    if not claimed:
+        raise Taken

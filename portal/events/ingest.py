@@ -30,6 +30,8 @@ OLDEST = timedelta(days=30)
 AHEAD = timedelta(minutes=5)
 # The answer of a batch of which nothing may be kept, not even how much it was: its sender can have it worked out again.
 NOTHING = b"{}"
+# Each one lost means that a decision of this person was committed meanwhile.
+ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,6 @@ class Batch:
         return Accepted(self.batch_id, 0, dict(withheld), {})
 
 
-class _Known(Exception):
-    """This batch was taken before."""
-
-
 def accept(
     *,
     writer: str,
@@ -86,11 +84,14 @@ def accept(
     # A batch that was in time when it was first sent is answered again however late it is repeated.
     if outside and not before.exists():
         raise Problem(422, "event.time", "An event is too old or lies in the future.", outside)
-    try:
-        with transaction.atomic():
+    for _attempt in range(ATTEMPTS):
+        try:
             return _take(batch)
-    except _Known:
-        return _again(batch, before.get())
+        except hot.Changed:
+            continue
+        except hot.Taken:
+            return _again(batch, before.get())
+    raise Problem(503, "gate.busy", "The person is deciding right now; send it again.", headers={"Retry-After": "1"})
 
 
 def _outside_window(batch: Batch) -> list[tuple[str, str]]:
@@ -105,28 +106,36 @@ def _outside_window(batch: Batch) -> list[tuple[str, str]]:
 
 
 def _take(batch: Batch) -> Accepted:
-    state = gate.hold(batch.employee.pk)
+    """Ask and store; raises hot.Changed when somebody decided in between, hot.Taken for a repeat."""
+    state = gate.read(batch.employee.pk)
     if state is None:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     keeper = Gatekeeper(state, batch.source, batch.known.rules, batch.employee, batch.imported)
-    if keeper.granted:
-        return _keep(batch, state, keeper)
-    receipt = _receipt(batch, NOTHING)
-    told = DayTally(sending=[batch.source.key])
-    _store(receipt, [blocks.build(batch.employee.pk, batch.today, state.key_epoch, receipt.pk, b"", told)])
-    return batch.refused()
-
-
-def _keep(batch: Batch, state: GateState, keeper: Gatekeeper) -> Accepted:
+    if not keeper.granted:
+        receipt = _receipt(batch, NOTHING)
+        told = DayTally(sending=[batch.source.key])
+        hot.store(state, receipt, [_sealed(batch, state, receipt, batch.today, b"", told)])
+        return batch.refused()
     sifted = sift(keeper, batch.events, focus.recall(batch.known.focus, state.key_epoch))
+    try:
+        return _keep(batch, state, sifted)
+    except hot.Changed:
+        sifted.undo()
+        raise
+
+
+def _keep(batch: Batch, state: GateState, sifted: Sifted) -> Accepted:
     accepted = _accepted(batch.batch_id, sifted)
     receipt = _receipt(batch, _answer(accepted))
     receipt.settled = None if sifted.days else batch.today
-    rows = [_block(batch, state.key_epoch, receipt.pk, day, share) for day, share in sifted.days.items()]
-    _store(receipt, rows)
-    if sifted.fronts:
+    rows = [_block(batch, state, receipt, day, share) for day, share in sifted.days.items()]
+    if not sifted.fronts:
+        hot.store(state, receipt, rows)
+        return accepted
+    with transaction.atomic():
+        hot.store(state, receipt, rows)
         focus.remember(batch.employee.pk, state.key_epoch, batch.writer, batch.source.key, sifted.fronts)
     return accepted
 
@@ -143,18 +152,16 @@ def _receipt(batch: Batch, answer: bytes) -> BatchReceipt:
     )
 
 
-def _store(receipt: BatchReceipt, rows: list[Block]) -> None:
-    if not hot.store(receipt, rows):
-        raise _Known
-
-
-def _block(batch: Batch, epoch: int, receipt_id: UUID, day: date, share: Share) -> Block:
+def _block(batch: Batch, state: GateState, receipt: BatchReceipt, day: date, share: Share) -> Block:
     packed = b""
     if share.events:
         bindings = share.binding_list()
         packed = blocks.pack(Written(batch.source.key, batch.writer, bindings, share.bound, share.events))
-    counts = share.counts(batch.source.key, len(packed))
-    return blocks.build(batch.employee.pk, day, epoch, receipt_id, packed, counts)
+    return _sealed(batch, state, receipt, day, packed, share.counts(batch.source.key, len(packed)))
+
+
+def _sealed(batch: Batch, state: GateState, receipt: BatchReceipt, day: date, packed: bytes, counts: DayTally) -> Block:
+    return blocks.build(batch.employee.pk, day, state.key_epoch, receipt.pk, packed, counts)
 
 
 def _accepted(batch_id: UUID, sifted: Sifted) -> Accepted:

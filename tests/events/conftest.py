@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import io
 import time
+from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
 
+from portal.people.models import Employee
 from tests.makers import make_batch, make_permitted, make_token, send
 
 
 def now_ms():
     return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def ada(ada):
+    """Where it is about noon: what a test sends within seconds lies on one day."""
+    east = 12 - datetime.now(UTC).hour
+    Employee.objects.filter(pk=ada.pk).update(time_zone=f"Etc/GMT{-east:+d}" if east else "UTC")
+    ada.refresh_from_db()
+    return ada
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ class TestWithholding:
 
     def test_old_recordings_come_in_by_import_alone(self, client, ada):
         make_permitted(ada, ["pointer_movement"], source="tape", kind="import")
-        Employee.objects.filter(pk=ada.pk).update(working_hours="Mo 00:00-00:01")
+        Employee.objects.filter(pk=ada.pk).update(working_hours="Mo 00:00-00:01", time_zone="UTC")
         token = make_token("events.write", ["tape"])
         answer = send(client, token, make_batch(ada, [move(1_600_000_000_000)], source="tape"))
         assert answer.json()["stored"] == 1
@@ -347,6 +347,7 @@ class TestRepeats:
 class TestOneBatch:
     def test_it_is_split_by_the_persons_own_days(self, client, ada):
         make_permitted(ada, ["pointer_movement"], source="tape", kind="import")
+        Employee.objects.filter(pk=ada.pk).update(time_zone="Europe/Berlin")
         midnight = round(datetime(2024, 3, 9, 23, tzinfo=UTC).timestamp() * 1000)  # in Berlin
         events = [move(midnight - 1), move(midnight)]
         send(client, make_token("events.write", ["tape"]), make_batch(ada, events, source="tape"))
@@ -355,10 +356,10 @@ class TestOneBatch:
     def test_it_costs_few_queries(self, client, put, token, ada, django_assert_num_queries):
         put([move()])
         body = make_batch(ada, [move() for _ in range(500)])
-        # token, what is known, begin, gate, receipt with blocks, commit
-        with django_assert_num_queries(6):
+        # token, what is known, gate, receipt with blocks under the gate's lock
+        with django_assert_num_queries(4):
             send(client, token, body)
-        # and the last window: locked, written (the first time also made)
+        # and in one transaction with it the last window: locked, written
         put([focus("mail")])
         with django_assert_num_queries(8):
             put([focus("chat"), move()])

@@ -7,16 +7,19 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from consent import actions, gate
+from portal.events import focus as focus_module
 from portal.events import ingest, reading
 from portal.events.models import BatchReceipt, Block
-from tests.events.conftest import focus, move, now_ms
+from tests.events.conftest import focus, key, move, now_ms
 from tests.makers import make_batch, send
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -55,31 +58,55 @@ def test_other_bytes_at_once_under_one_id_are_stored_once(token, ada):
 
 
 def test_after_a_withdrawals_commit_no_earlier_permission_stores(token, ada, monkeypatch):
-    """The batch has read its permission when the withdrawal comes: it commits first, or it keeps nothing."""
-    reached, real = threading.Event(), ingest.sift
-    order = []
+    """The batch has read its permission, and sorted its events by it, when the withdrawal is committed."""
+    real = ingest.sift
+    event = key(key="a", app="editor")
+
+    def then_withdraw(*args):
+        sifted = real(*args)
+        monkeypatch.setattr(ingest, "sift", real)
+        actions.withdraw(subject_id=ada.pk, purpose_key="train", path="/")
+        return sifted
+
+    monkeypatch.setattr(ingest, "sift", then_withdraw)
+    answer = send(Client(), token, make_batch(ada, [event, move(), focus("mail")]))
+    assert (answer.status_code, answer.json()["stored"], answer.json()["stripped"]) == (201, 0, {})
+    assert reading.stored_days(ada.pk) == []
+
+
+def test_what_was_taken_off_is_asked_for_again_when_the_answer_changes(token, ada, monkeypatch):
+    real = ingest.sift
+    t = now_ms() // 1000 * 1000 + 1500
+
+    def then_pause(*args):
+        sifted = real(*args)
+        monkeypatch.setattr(ingest, "sift", real)
+        actions.pause(subject_id=ada.pk, until=timezone.now() + timedelta(hours=1))
+        actions.resume(subject_id=ada.pk)
+        return sifted
+
+    monkeypatch.setattr(ingest, "sift", then_pause)
+    answer = send(Client(), token, make_batch(ada, [key(t, key="a", app="chat")])).json()
+    assert (answer["stored"], answer["stripped"]) == (1, {"keystroke_content": 1})
+
+
+def test_a_withdrawal_waits_for_a_batch_that_is_being_written(token, ada, monkeypatch):
+    reached, order, real = threading.Event(), [], focus_module.remember
 
     def slowly(*args):
         reached.set()
         time.sleep(0.3)
-        return real(*args)
-
-    monkeypatch.setattr(ingest, "sift", slowly)
-
-    def put():
-        answer = send(Client(), token, make_batch(ada, [move()]))
         order.append("stored")
-        return answer.json()["stored"]
+        return real(*args)
 
     def withdraw():
         reached.wait(5)
         actions.withdraw(subject_id=ada.pk, purpose_key="train", path="/")
         order.append("withdrawn")
 
-    assert at_once(put, withdraw)[0] == 1
-    assert order == ["stored", "withdrawn"], "the withdrawal waited for the batch that was before it"
-    monkeypatch.setattr(ingest, "sift", real)
-    assert send(Client(), token, make_batch(ada, [move()])).json()["stored"] == 0
+    monkeypatch.setattr(focus_module, "remember", slowly)
+    at_once(lambda: send(Client(), token, make_batch(ada, [focus("mail")])), withdraw)
+    assert order == ["stored", "withdrawn"]
 
 
 def test_a_batch_waits_for_a_decision_that_is_being_made(token, ada):
