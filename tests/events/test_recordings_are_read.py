@@ -147,7 +147,9 @@ def test_the_recorders_own_counter_is_kept(tmp_path):
     assert got.set_aside == {"bad_event_idx": 1}
 
 
-@pytest.mark.parametrize("damage", [b"\x1f\x8b\x08\x00broken", gzip.compress(b"{}\n" * 9999)[:-20]], ids=["header", "end"])
+@pytest.mark.parametrize(
+    "damage", [b"\x1f\x8b\x08\x00broken", gzip.compress(b"{}\n" * 9999)[:-20]], ids=["header", "end"]
+)
 def test_a_damaged_archive_is_refused_as_a_whole(tmp_path, damage):
     path = tmp_path / "events.jsonl.gz"
     path.write_bytes(damage)
