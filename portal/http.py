@@ -15,6 +15,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
+
+from portal import strictjson
 
 API_PREFIX = "/api/"
 MOST_ERRORS = 20
@@ -55,6 +58,20 @@ def problem(
 def _pointers(error: ValidationError) -> Pointers:
     """Turn ninja's locations (`body`, argument, field ...) into JSON pointers."""
     return [("/" + "/".join(str(part) for part in each["loc"][2:]), str(each["msg"])) for each in error.errors]
+
+
+class StrictParser(Parser):
+    """Reads bodies as ingest does: no NaN, no name twice, nothing that PostgreSQL cannot hold."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return strictjson.parse(request.body)
+
+
+def require_json(request: HttpRequest) -> None:
+    """Raise Problem 415 for a body that does not say it is JSON; call it once the caller is known."""
+    sent = request.headers.get("Content-Length", "0") not in ("", "0")
+    if sent and request.content_type != "application/json":
+        raise Problem(415, "body.type", "Send application/json in UTF-8.")
 
 
 def install_problems(api: NinjaAPI) -> None:

@@ -8,10 +8,17 @@ from ninja import NinjaAPI
 from portal import views
 from portal.audit.api import router as ledger
 from portal.events.api import router as collectors
-from portal.http import install_problems
+from portal.http import StrictParser, install_problems
 from portal.rights.api import router as requests
 
-api = NinjaAPI(title="Daylight", version="1", urls_namespace="api", docs_url="/docs", openapi_url="/openapi.json")
+api = NinjaAPI(
+    title="Daylight",
+    version="1",
+    urls_namespace="api",
+    docs_url="/docs",
+    openapi_url="/openapi.json",
+    parser=StrictParser(),
+)
 install_problems(api)
 api.add_router("/ledger", ledger)
 api.add_router("", collectors)

@@ -12,9 +12,9 @@ import msgspec
 from django.http import HttpRequest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from portal.events.strictjson import Malformed, parse
 from portal.events.values import LONGEST, MOST_EVENTS, Event, Focus, Text, Window
 from portal.http import MOST_ERRORS, Problem
+from portal.strictjson import Malformed, parse
 
 MOST_BYTES = 1024 * 1024
 MOST_EXPANDED = 10 * 1024 * 1024
@@ -118,7 +118,7 @@ def read_batch(raw: bytes) -> Envelope:
         raise found
     if len(envelope.events) > MOST_EVENTS:
         raise _too_many()
-    if not _is_time(envelope.sent_at) or _nameless(envelope.events):
+    if not _is_time(envelope.sent_at) or (_may_have_windows(raw) and _nameless(envelope.events)):
         raise _what_is_wrong(raw)
     return envelope
 
@@ -148,6 +148,10 @@ def _is_time(text: str) -> bool:
     except msgspec.ValidationError:
         return False
     return True
+
+
+def _may_have_windows(raw: bytes) -> bool:
+    return b"focus" in raw or b"\\u" in raw
 
 
 def _nameless(events: list[Event]) -> bool:

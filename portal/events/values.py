@@ -9,7 +9,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-LARGEST = 2**53
+from portal.strictjson import LARGEST
+
 LONGEST = 4096
 MOST_EVENTS = 5_000
 UNKNOWN_APP = "unknown"

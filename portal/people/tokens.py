@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ninja.security import HttpBearer
 
 from portal.audit.values import Actor, ActorKind
-from portal.http import Problem
+from portal.http import Problem, require_json
 
 SCOPES = {
     "events.write": _("Send events of the sources it is bound to"),
@@ -92,6 +92,7 @@ class Bearer(HttpBearer):
                 f"The token lacks the scope {self.scope}.",
                 headers={"WWW-Authenticate": challenge},
             )
+        require_json(request)
         return found
 
 

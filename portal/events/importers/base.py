@@ -14,10 +14,11 @@ from typing import IO, Any
 
 import msgspec
 
+from portal.strictjson import LARGEST
+
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 20
-LARGEST = 2**53
 LONGEST_TEXT = 4096
 # A recorder's clock that jumps further than this is broken: no recording runs for a month.
 LONGEST_RECORDING_MS = 31 * 24 * 3600 * 1000

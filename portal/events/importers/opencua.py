@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from portal.events.importers import ducktrack
-from portal.events.importers.base import LARGEST, Record, SetAside
+from portal.events.importers.base import Record, SetAside
+from portal.strictjson import LARGEST
 
 
 def to_event(record: Record) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from portal.events.values import LARGEST
-
 DEEPEST = 16
+# Beyond it a JavaScript number is no longer exact.
+LARGEST = 2**53
 
 
 class Malformed(ValueError):
