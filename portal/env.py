@@ -9,6 +9,8 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+IDLE_SECONDS = 300
+
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
@@ -35,11 +37,13 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
     parts = conninfo_to_dict(url) if url else {}
     keys = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     named = {django: str(parts.pop(libpq, "")) for libpq, django in keys.items()}
+    # A process that froze inside a transaction must not hold its locks for ever.
+    patience = {"options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"}
     pool = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if pooled else {}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **named,
-        "OPTIONS": {**parts, **pool},
+        "OPTIONS": {**patience, **parts, **pool},
         "CONN_MAX_AGE": 0 if pooled else 60,
         "CONN_HEALTH_CHECKS": True,
     }
