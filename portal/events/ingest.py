@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 
 from consent import gate
 from consent.values import GateState
@@ -80,9 +81,8 @@ def accept(
     known = known or hot.look(source.key, employee.pk, writer)
     batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported, known)
     outside = _outside_window(batch)
-    before = BatchReceipt.objects.filter(writer=writer, batch=batch_id)
     # A batch that was in time when it was first sent is answered again however late it is repeated.
-    if outside and not before.exists():
+    if outside and not _before(batch).exists():
         raise Problem(422, "event.time", "An event is too old or lies in the future.", outside)
     for _attempt in range(ATTEMPTS):
         try:
@@ -90,8 +90,12 @@ def accept(
         except hot.Changed:
             continue
         except hot.Taken:
-            return _again(batch, before.get())
+            return _again(batch, _before(batch).get())
     raise Problem(503, "gate.busy", "The person is deciding right now; send it again.", headers={"Retry-After": "1"})
+
+
+def _before(batch: Batch) -> QuerySet[BatchReceipt]:
+    return BatchReceipt.objects.filter(writer=batch.writer, batch=batch.batch_id)
 
 
 def _outside_window(batch: Batch) -> list[tuple[str, str]]:

@@ -8,12 +8,13 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from consent import actions
 from consent.models import LedgerState
 from consent.values import Scope
-from portal.events import ingest, reading, values, volumes
+from portal.events import hot, ingest, reading, values, volumes
 from portal.events.models import BatchReceipt, Block, LastFocus
 from portal.http import Problem
 from portal.people.models import Employee
@@ -354,7 +355,7 @@ class TestOneBatch:
         assert [str(day) for day in reading.stored_days(ada.pk)] == ["2024-03-09", "2024-03-10"]
 
     def test_it_costs_few_queries(self, client, put, token, ada, django_assert_num_queries):
-        put([move()])
+        put([move()])  # a connection plans its statements once
         body = make_batch(ada, [move() for _ in range(500)])
         # token, what is known, gate, receipt with blocks under the gate's lock
         with django_assert_num_queries(4):
@@ -363,6 +364,16 @@ class TestOneBatch:
         put([focus("mail")])
         with django_assert_num_queries(8):
             put([focus("chat"), move()])
+
+    def test_it_is_taken_where_a_proxy_shares_connections(self, put):
+        put([move()])
+        hot._planned.clear()
+        assert put([move()]).json()["stored"] == 1, "the statements are there, though not by us"
+        assert put([move()]).json()["stored"] == 1
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        assert put([move()]).json()["stored"] == 1, "they are gone, though they were made by us"
+        assert put([move()]).json()["stored"] == 1
 
     def test_nothing_at_all_is_a_batch_too(self, put):
         assert put([]).json()["stored"] == 0
