@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from portal.stack.postgres import FAST, Postgres, free_port
 from portal.stack.valkey import Valkey
 
-MARK = "DAYLIGHT_TEST_VAR"
-
 
 def _write_oidc_key(path: Path) -> None:
     """One for the whole run: an RSA key takes longer to make than most tests."""
@@ -45,7 +43,6 @@ def _start() -> None:
     atexit.register(stop)
     _write_oidc_key(var / "keys" / "oidc.pem")
     os.environ |= {
-        MARK: str(var),
         "DAYLIGHT_VAR": str(var),
         "DATABASE_URL": postgres.url("daylight"),
         "KEYS_DATABASE_URL": postgres.url("daylight_keys"),
@@ -59,5 +56,5 @@ def _start() -> None:
 
 for name in ("DATABASE_APP_URL", "KEYS_DATABASE_APP_URL", "VAULT_URL"):
     os.environ.pop(name, None)
-if MARK not in os.environ:
-    _start()
+# Each process of a parallel run has its own: a cache that one test empties must not be another's.
+_start()
