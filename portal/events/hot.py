@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
-from zlib import crc32
-
-from django.db import OperationalError, ProgrammingError, connection
-from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 
 from consent.values import GateState
 from portal.events.models import BatchReceipt, Block, LastFocus
 from portal.people.models import Employee
+from portal.planned import planned, run
 from portal.register.models import Source
 
 # Source with its live flows, person, and the last window of this sender: each may be missing without the others.
@@ -85,38 +81,6 @@ class Known:
     focus: LastFocus | None
 
 
-# PostgreSQL takes longer to plan these than to run them; each connection plans once and keeps it.
-_planned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-
-
-def _planned_rows(name: str, types: Sequence[str], sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Run a statement that is kept planned under this name.
-
-    Behind a proxy that shares connections the name may be lost, or another's: then it is run as it is, once again.
-    """
-    name = f"{name}_{crc32(sql.encode()):08x}"  # another release's is another statement
-    connection.ensure_connection()
-    kept = _planned.setdefault(connection.connection, set())
-    try:
-        if name not in kept:
-            numbered = sql % tuple(f"${place}" for place in range(1, len(types) + 1))
-            _rows(f"PREPARE {name} ({', '.join(types)}) AS {numbered}", ())
-            kept.add(name)
-        return _rows(f"EXECUTE {name} ({', '.join(['%s'] * len(types))})", values)
-    except (OperationalError, ProgrammingError) as error:
-        lost = isinstance(error.__cause__, InvalidSqlStatementName | DuplicatePreparedStatement)
-        if not lost or connection.in_atomic_block:
-            raise
-        kept.discard(name)
-        return _rows(sql, values)
-
-
-def _rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall() if cursor.description else []
-
-
 def _json(value: Any) -> Any:
     """Django's connection hands JSON columns of a raw SELECT over as text."""
     return json.loads(value) if isinstance(value, str) else value
@@ -126,7 +90,7 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
     """Return what there is; a person is named by subject_id or, as a text, by employee number."""
     by = "id" if isinstance(named, UUID) else "employee_number"
     types = ("text", "uuid" if by == "id" else "text", "text")
-    row = _planned_rows(f"daylight_look_{by}", types, LOOK.format(named_by=by), [source, named, writer])[0]
+    row = planned(f"daylight_look_{by}", types, LOOK.format(named_by=by), [source, named, writer])[0]
     kind, blocked, rules, subject_id, zone, hours, month, epoch, sealed = row
     known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
     person = Employee(id=subject_id, time_zone=zone, working_hours=hours) if subject_id else None
@@ -144,13 +108,13 @@ def _focus(subject_id: UUID, writer: str, source: str, row: tuple[str, int, byte
 def lock_focus(subject_id: UUID, writer: str, source: str) -> LastFocus:
     """Return the sender's row, made if need be, and keep others waiting until the caller's transaction ends."""
     whose = [subject_id, writer, source]
-    while not (rows := _rows(FOCUS, whose)):
-        _rows(NO_FOCUS, whose)
+    while not (rows := run(FOCUS, whose)):
+        run(NO_FOCUS, whose)
     return _focus(subject_id, writer, source, rows[0])
 
 
 def remember_focus(row: LastFocus) -> None:
-    _rows(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
+    run(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
 
 
 class Changed(Exception):
@@ -171,9 +135,9 @@ def store(state: GateState, receipt: BatchReceipt, blocks: Sequence[Block]) -> N
     stored = STORE.format(blocks=", ".join([BLOCK] * len(blocks))) if blocks else ""
     types = CLAIM_TYPES + BLOCK_TYPES * len(blocks)
     if len(blocks) <= 1:
-        held, claimed = _planned_rows(f"daylight_store_{len(blocks)}", types, CLAIM + stored + STORED, values)[0]
+        held, claimed = planned(f"daylight_store_{len(blocks)}", types, CLAIM + stored + STORED, values)[0]
     else:
-        held, claimed = _rows(CLAIM + stored + STORED, values)[0]
+        held, claimed = run(CLAIM + stored + STORED, values)[0]
     if not held:
         raise Changed
     if not claimed:

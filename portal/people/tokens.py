@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from ninja.security import HttpBearer
 
 from portal.audit.values import Actor, ActorKind
 from portal.http import Problem, require_json
+from portal.planned import planned
 
 SCOPES = {
     "events.write": _("Send events of the sources it is bound to"),
@@ -98,11 +98,10 @@ class Bearer(HttpBearer):
 
 def look_up(value: str, path: str = "") -> Token | None:
     """Return what the token stands for; a scope taken from the client is gone from its tokens too."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOOKUP, [hashlib.sha256(value.encode()).hexdigest()])
-        row = cursor.fetchone()
-    if row is None:
+    rows = planned("daylight_token", ("text",), LOOKUP, [hashlib.sha256(value.encode()).hexdigest()])
+    if not rows:
         return None
+    row = rows[0]
     client_id, name, user_id, granted, allowed, data, sources, may_read = row
     return Token(
         client_id=client_id,

@@ -14,7 +14,8 @@ from django.utils import timezone
 from consent import actions
 from consent.models import LedgerState
 from consent.values import Scope
-from portal.events import hot, ingest, reading, values, volumes
+from portal import planned
+from portal.events import ingest, reading, values, volumes
 from portal.events.models import BatchReceipt, Block, LastFocus
 from portal.http import Problem
 from portal.people.models import Employee
@@ -367,7 +368,7 @@ class TestOneBatch:
 
     def test_it_is_taken_where_a_proxy_shares_connections(self, put):
         put([move()])
-        hot._planned.clear()
+        planned.forget()
         assert put([move()]).json()["stored"] == 1, "the statements are there, though not by us"
         assert put([move()]).json()["stored"] == 1
         with connection.cursor() as cursor:
