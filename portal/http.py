@@ -12,7 +12,9 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.views.defaults import bad_request
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
@@ -22,6 +24,7 @@ from portal import strictjson
 API_PREFIX = "/api/"
 MOST_ERRORS = 20
 FAR = 1_000_000
+FURTHEST = 2**53
 Pointers = Sequence[tuple[str, str]]
 View = Callable[..., HttpResponse]
 
@@ -127,17 +130,23 @@ def cursor_of(offset: int) -> str:
 
 def offset_of(cursor: str) -> int:
     """Return the place a cursor stands for; raises Problem 422 for one that we did not make."""
+    if not cursor:
+        return 0
+    unknown = Problem(422, "cursor.invalid", "Use the cursor of the page before.", [("/cursor", "unknown")])
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return max(0, int(base64.urlsafe_b64decode(padded.encode()))) if cursor else 0
+        number = base64.urlsafe_b64decode((cursor + "=" * (-len(cursor) % 4)).encode())
     except (ValueError, binascii.Error, UnicodeEncodeError) as error:
-        raise Problem(422, "cursor.invalid", "Use the cursor of the page before.", [("/cursor", "unknown")]) from error
+        raise unknown from error
+    if not (number.isdigit() and len(number) < len(str(FURTHEST))):
+        raise unknown
+    return int(number)
 
 
 def page_number(asked: QueryDict) -> int:
     """Return which page of a list is asked for, from 1; 404 for what is no page."""
     text = asked.get("page", "1")
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < FAR):
+    # A text of thousands of digits is no number that Python reads.
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(FAR)) and 0 < int(text) < FAR):
         raise Http404
     return int(text)
 
@@ -177,6 +186,19 @@ class SecurityHeaders:
         if request.path == "/accounts/logout/" and request.method == "POST":
             response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response
+
+
+class NoNul:
+    """PostgreSQL holds no NUL: whoever sends one, wherever, is told that the request is bad, and nothing is written."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return bad_request(request, error) if isinstance(error, DataError) and "NUL" in str(error) else None
 
 
 class ApiProblems:

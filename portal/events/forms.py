@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.events import words
 
+# Days that a page may be asked of: with room to both sides, so that zones and neighbouring days stay dates.
+YEARS = range(1900, 3000)
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -66,12 +69,12 @@ def _instant(day: date, at: time | None, zone: ZoneInfo) -> int | None:
 
 
 def first_of_month(text: str, today: date) -> date:
-    """Read `2026-11`; anything else, and months to come, is this month."""
+    """Read `2026-11`; anything else, and months to come or before anything was recorded, is this month."""
     try:
         first = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 (a month has no zone)
     except ValueError:
         return today.replace(day=1)
-    return min(first, today.replace(day=1))
+    return min(first, today.replace(day=1)) if first.year in YEARS else today.replace(day=1)
 
 
 def month_after(first: date) -> date:

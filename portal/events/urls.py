@@ -7,15 +7,19 @@ from datetime import date, datetime
 from django.urls import path, register_converter
 
 from portal.events import views
+from portal.events.forms import YEARS
 
 
 class DayConverter:
-    """A calendar day that exists, as `2026-11-21`."""
+    """A calendar day that exists and may have been recorded, as `2026-11-21`."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 
     def to_python(self, value: str) -> date:
-        return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone)
+        day = datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone)
+        if day.year not in YEARS:
+            raise ValueError
+        return day
 
     def to_url(self, value: date) -> str:
         return value.isoformat()

@@ -124,7 +124,7 @@ def open_request(
     request: HttpRequest, body: RequestIn, idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> Status[dict[str, Any]]:
     token, began = _token(request), timezone.now()
-    if len(idempotency_key) > LONGEST_KEY:
+    if len(idempotency_key) > LONGEST_KEY or "\0" in idempotency_key:
         raise Problem(422, "idempotency_key.long", "At most 255 characters.", [("/Idempotency-Key", "too long")])
     subject = subject_or_404(token, body.subject)
     found = _doing(
@@ -242,7 +242,7 @@ def get_decisions(
     request: HttpRequest,
     subject: str,
     purpose: str = ReadPurpose.SUBJECT_REQUEST,
-    case: str = Query("", max_length=64),
+    case: str = Query("", max_length=64, pattern=r"^[^\x00]*$"),
     cursor: str = "",
     limit: int = Query(PAGE, ge=1, le=200),
 ) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import TextChoices
 from django.http import QueryDict
 from django.utils import timezone
@@ -18,6 +19,9 @@ from portal.events import words
 from portal.rights.values import Format, Refusal
 
 HOUR = timedelta(hours=1)
+# As the API has it: what is asked must stay a date in every zone, for whoever reads the request later.
+FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(2998, 12, 31)
+FIRST_MS, LAST_MS = 0, int(datetime(2999, 12, 31, tzinfo=UTC).timestamp() * 1000)
 
 
 class What(TextChoices):
@@ -46,7 +50,10 @@ class ScopeForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     day = forms.DateField(
-        label=_("Which day"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+        label=_("Which day"),
+        required=False,
+        validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -88,8 +95,8 @@ class Asked(forms.Form):
     """A scope in the address of the confirmation page, so that what is confirmed is what was counted."""
 
     category = forms.MultipleChoiceField(required=False, choices=list(words.CATEGORIES.items()))
-    from_ms = forms.IntegerField(required=False, min_value=0, max_value=2**53)
-    to_ms = forms.IntegerField(required=False, min_value=0, max_value=2**53)
+    from_ms = forms.IntegerField(required=False, min_value=FIRST_MS, max_value=LAST_MS)
+    to_ms = forms.IntegerField(required=False, min_value=FIRST_MS, max_value=LAST_MS)
 
     def scope(self) -> Scope:
         given = self.cleaned_data
