@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import uuid
 
 import pytest
 import rfc8785
@@ -259,3 +260,23 @@ def test_nothing_in_clear_counts_what_was_erased(recorded):
     clear = {name: value for name, value in row.items() if not name.startswith("sealed_")}
     assert "pointer_movement" not in str(clear)
     assert "24" not in str(list(StepRun.objects.values_list("cursor", flat=True)))
+
+
+def test_a_batch_that_comes_again_after_its_erasure_gets_its_first_answer_and_stores_nothing(recorded):
+    batch = uuid.uuid4()
+    events = make_events(at(1))
+    first = store(recorded, events, batch=batch)
+    assert first.stored == 8
+    assert carry_out(ask(recorded, Kind.ERASURE)).state == "delivered"
+    again = store(recorded, events, batch=batch)
+    assert (again.stored, again.withheld, again.replayed) == (first.stored, first.withheld, True)
+    assert stored(recorded) == []
+
+
+def test_what_was_erased_stays_out_under_a_new_batch_id(recorded):
+    events = make_events(at(1))
+    assert carry_out(ask(recorded, Kind.ERASURE)).state == "delivered"
+    late = store(recorded, events)
+    assert late.stored == 0
+    assert sum(late.withheld.values()) == 8
+    assert stored(recorded) == []
