@@ -78,10 +78,12 @@ class Company:
         return page.path
 
     def until(self, path: str, state: str, seconds: float) -> Answer:
-        last = None
-        for last in self.ada.poll(path, seconds):
-            if f'data-state="{state}"' in last.text:
-                return last
+        """Return the person's page once the request is in that state."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.states(path)[0][0] == state:
+                return self.ada.get(path)
+            time.sleep(0.3)
         raise AssertionError(f"{path} is not {state} after {seconds} s: {self.states(path)}")
 
     def states(self, path: str) -> list[tuple]:

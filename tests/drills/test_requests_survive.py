@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -11,11 +12,14 @@ import subprocess
 import threading
 import time
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from portal.stack.postgres import free_port
+from portal.stack.program import Program
 from portal.stack.smoke import PASSWORD
 from portal.stack.valkey import Valkey
 from tests.drills.company import Company
@@ -44,11 +48,11 @@ def one_certificate(company: Company, page) -> dict:
     return got.json()["certificate"]
 
 
-def keep_killing(stack: Stack, until: threading.Event) -> int:
-    killed = 0
-    while not until.wait(1.3):
-        killed += stack.kill_workers()
-    return killed
+def kill_them_soon(stack: Stack) -> None:
+    """Each kill leaves a lease behind that has to run out."""
+    for _ in range(3):
+        time.sleep(0.2)
+        assert stack.kill_workers()
 
 
 def test_workers_are_killed_again_and_again_during_a_copy_and_a_deletion(place):
@@ -57,16 +61,12 @@ def test_workers_are_killed_again_and_again_during_a_copy_and_a_deletion(place):
         company = Company(stack)
         kept = company.fill(days=12, events_a_day=2000)
         path = company.ask_for_copy()
-        for _ in range(4):
-            time.sleep(0.4)
-            stack.kill_workers()
+        kill_them_soon(stack)
         ready = company.until(path, "ready", 120)
         assert records(archive(company, ready)) == kept
         assert len([p for p in (stack.var / "vault").rglob("*") if "bundle" in str(p) and p.is_file()]) >= 1
         path = company.erase_everything()
-        for _ in range(4):
-            time.sleep(0.4)
-            stack.kill_workers()
+        kill_them_soon(stack)
         done = company.until(path, "delivered", 120 + 30)
         assert sum(one_certificate(company, done)["erased"]["events"].values()) == kept
         assert company.stack.query("SELECT count(*) FROM events_block") == [(0,)]
@@ -139,6 +139,29 @@ def test_a_full_disk_under_the_copy_is_said_and_the_copy_made_when_there_is_spac
             assert records(archive(company, company.until(path, "ready", 120))) == kept
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def put_apart(origin: str, client: tuple[str, str], batch: str, events: list[dict]) -> dict:
+    """Run in a process of its own: send one batch."""
+    sender = Company.__new__(Company)
+    sender.program = Program(origin, *client, "events.write")
+    return sender.put(events, batch=batch)
+
+
+def test_a_batch_sent_at_once_from_two_processes_is_stored_once(place):
+    with Stack(place / "var") as stack, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        company = Company(stack)
+        now = round(time.time() * 1000)
+        for turn in range(5):
+            batch = str(uuid4())
+            events = [{"t": now + i, "type": "pointermove", "x": i, "y": turn} for i in range(200)]
+            both = [pool.submit(put_apart, stack.origin, company.client, batch, events) for _ in range(2)]
+            first, second = (each.result(timeout=60) for each in both)
+            assert first == second
+            assert first["stored"] == 200
+        assert stack.query("SELECT count(*) FROM events_batchreceipt") == [(5,)]
+        ready = company.until(company.ask_for_copy(), "ready", 60)
+        assert records(archive(company, ready)) == 5 * 200
 
 
 def test_nothing_is_stored_after_a_withdrawals_commit(place):
