@@ -20,7 +20,8 @@ class PatientRedisCache(RedisCache):
     def _try(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], missing: Any) -> Any:
         try:
             return getattr(super(), name)(*args, **kwargs)
-        except redis.exceptions.ConnectionError as error:
+        # Away, frozen, still loading or refusing writes: to a page it is all the same.
+        except redis.exceptions.RedisError as error:
             log.warning("cache away: %s", type(error).__name__)
             return missing
 
