@@ -210,8 +210,11 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
 
 
 def _may_cancel(request: SubjectRequest, by: Actor) -> bool:
+    """What a person asked for themselves only they take back: to turn it down is a refusal, which needs two people."""
     own = by.kind == ActorKind.PERSON and by.id == str(request.subject_id)
-    return own or actor_key(by) == request.opener_id or not why_not_handle(request, by)
+    if own or actor_key(by) == request.opener_id:
+        return True
+    return request.opened_by != OpenedBy.SELF and not why_not_handle(request, by)
 
 
 def retry(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
