@@ -35,7 +35,11 @@ def recall(row: LastFocus | None, epoch: int) -> list[Front]:
 
 
 def bare(fronts: list[Front]) -> list[Front]:
-    return [Front(0, hidden=True)] if fronts and fronts[-1].hidden else []
+    """Forget names and times: had any of them to be hidden, all that has no window of its own is dropped.
+
+    A batch that comes late may be of just that time.
+    """
+    return [Front(0, hidden=True)] if any(front.hidden for front in fronts) else []
 
 
 def opened(row: LastFocus) -> list[Front]:

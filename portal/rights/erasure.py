@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from consent import gate, journal
 from consent.models import Gate
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.events import rewrite
+from portal.events import ingest, rewrite
 from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
 from portal.rights import bundle, certificate, expiry
@@ -27,6 +27,7 @@ from portal.vault import keys, objects
 CHUNK_SECONDS = 8.0
 TURN_SECONDS = 5
 POLL_SECONDS = 5
+AHEAD_MS = ingest.AHEAD // timedelta(milliseconds=1)
 VOLUME = "volume"
 
 
@@ -104,12 +105,24 @@ def _epochs(request: SubjectRequest) -> tuple[int, int]:
     return cursor["old"], cursor["new"]
 
 
+def _until_ms(request: SubjectRequest) -> int:
+    """Return up to which time of a device's clock the scope goes.
+
+    A clock that is ahead dates events after the asking that were here before it: where no answer from before stands
+    any more, they go as well, up to the first that was given since.
+    """
+    state = gate.read(request.subject_id)
+    grants = state.grants.values() if state else ()
+    since = [grant.since_ms for grant in grants if request.wanted.concerns(grant.purpose)]
+    return max(request.asked_ms, min([request.asked_ms + AHEAD_MS, *since]))
+
+
 def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Count what goes and list what is touched, once and behind the fence, so that nothing is added later."""
     if request.tally is None:
         touched = rewrite.touched_keys(request.subject_id, request.wanted)
         days = rewrite.touched_days(request.subject_id, request.wanted)
-        goes = rewrite.count_matching(request.subject_id, request.wanted, request.asked_ms)
+        goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request))
         tally = {"goes": dict(goes), "days": [day.isoformat() for day in days], "keys": sorted(touched)}
         with request.fenced():
             SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
@@ -123,10 +136,10 @@ def _tally(request: SubjectRequest) -> dict[str, Any]:
 
 def rewrite_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     days, epoch = _tally(request)["days"], _epochs(request)[1]
-    done, began = cursor.get("done", 0), time.monotonic()
+    done, began, until = cursor.get("done", 0), time.monotonic(), _until_ms(request)
     while done < len(days) and time.monotonic() - began < CHUNK_SECONDS:
         day = date.fromisoformat(days[done])
-        rewrite.rewrite_day(request.subject_id, day, request.wanted, request.asked_ms, epoch)
+        rewrite.rewrite_day(request.subject_id, day, request.wanted, until, epoch)
         done += 1
     return {"done": done, "total": len(days)} if done < len(days) else None
 
