@@ -23,6 +23,7 @@ from portal import strictjson
 
 API_PREFIX = "/api/"
 MOST_ERRORS = 20
+MOST_BYTES = 1024 * 1024
 FAR = 1_000_000
 FURTHEST = 2**53
 Pointers = Sequence[tuple[str, str]]
@@ -59,8 +60,13 @@ def problem(
 
 
 def _pointers(error: ValidationError) -> Pointers:
-    """Turn ninja's locations (`body`, argument, field ...) into JSON pointers."""
-    return [("/" + "/".join(str(part) for part in each["loc"][2:]), str(each["msg"])) for each in error.errors]
+    return [(_pointer(each["loc"]), str(each["msg"])) for each in error.errors]
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """Turn one of ninja's locations (`body`, argument, field ... or `query`, field ...) into a JSON pointer."""
+    parts = location[2:] if location[0] == "body" else location[1:2]
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 class StrictParser(Parser):
@@ -71,9 +77,11 @@ class StrictParser(Parser):
 
 
 def require_json(request: HttpRequest) -> None:
-    """Raise Problem 415 for a body that does not say it is JSON; call it once the caller is known."""
-    sent = request.headers.get("Content-Length", "0") not in ("", "0")
-    if sent and request.content_type != "application/json":
+    """Raise Problem 415 for a body that does not say it is JSON, 413 for a long one; call it with the caller known."""
+    length = request.headers.get("Content-Length") or "0"
+    if length.isdecimal() and int(length) > MOST_BYTES:
+        raise Problem(413, "body.size", "A body has at most 1 MiB.")
+    if length != "0" and request.content_type != "application/json":
         raise Problem(415, "body.type", "Send application/json in UTF-8.")
 
 
@@ -86,6 +94,8 @@ def install_problems(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        if not request.body and any(each["loc"][0] == "body" for each in error.errors):
+            return problem(400, "malformed", "The body is not one JSON text.")
         return problem(422, "invalid", "The request breaks the schema; each error says where.", _pointers(error))
 
     @api.exception_handler(AuthenticationError)

@@ -110,6 +110,29 @@ def test_what_breaks_the_schema_is_named_by_a_pointer(call, bot, recorded, body,
     assert SubjectRequest.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [("state=gone", "/state"), ("due_before=soon", "/due_before"), ("limit=0", "/limit"), ("cursor=x", "/cursor")],
+)
+def test_a_filter_that_is_wrong_is_named_by_a_pointer(call, bot, query, pointer):
+    answer = call(bot, "get", f"{BASE}?{query}")
+    assert answer.status_code == 422
+    assert {error["pointer"] for error in answer.json()["errors"]} == {pointer}
+
+
+def test_a_pointer_escapes_what_a_name_may_hold(call, bot):
+    answer = call(bot, "post", BASE, {"kind": "access", "subject": "1", "a/b~c": 1})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/a~1b~0c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 400), (b'{"kind"', 400), (b"null", 422), (b" " * 2**20 + b"0", 413)]
+)
+def test_a_body_that_is_no_json_or_too_long_is_refused(client, bot, body, status):
+    answer = client.post(BASE, data=body, content_type="application/json", headers={"authorization": f"Bearer {bot}"})
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+
+
 def test_the_same_key_gives_the_same_request_and_another_body_is_refused(call, bot, other, recorded, ben):
     body = {"kind": "access", "subject": str(recorded.pk)}
     first, again = (call(bot, "post", BASE, body, idempotency_key="k1") for _time in range(2))
