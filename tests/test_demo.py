@@ -20,6 +20,7 @@ from portal.people.models import ApiClient, Employee, RoleGrant
 from portal.people.roles import Role
 from portal.register.models import Flow, PolicyDraft, Source
 from portal.rights.models import SubjectRequest
+from tests.makers import make_employee
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 ROWS = [Act, ApiClient, BatchReceipt, Block, Decision, Employee, LedgerLeaf, PolicyDraft, RoleGrant, SubjectRequest]
@@ -58,6 +59,10 @@ def test_it_is_a_company_that_shows_everything_and_a_second_run_changes_nothing(
     looked = Act.objects.filter(action=Action.ACCESS_REFUSED)
     assert {model: model.objects.count() for model in ROWS} == before | {Act: before[Act] + looked.count() - 1}
     assert sorted(Gate.objects.values_list("subject_id", "version")) == gates
+    # Who came in by themselves is none of the demo's people.
+    late = make_employee("Late", password="")
+    assert load(live_server.url) == demo
+    assert not Employee.objects.get(pk=late.pk).has_usable_password()
 
 
 def _it_has_everybody(demo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,12 @@ class Company:
     copies: list[str]
     erasures_by_client: list[str]
     refused_looks: Numbers
+
+    @property
+    def numbers(self) -> list[str]:
+        """Return whom the demo made: whoever came in later has a password of their own, or none."""
+        with PEOPLE.open(encoding="utf-8", newline="") as lines:
+            return [row["employee_number"] for row in csv.DictReader(lines)]
 
     @property
     def replays(self) -> list[Replay]:

@@ -92,7 +92,8 @@ class Loader:
         command("import_employees", str(PEOPLE))
 
     def _without_password(self) -> list[Employee]:
-        return [person for person in self.people.values() if not person.has_usable_password()]
+        made = [self.people[number] for number in self.company.numbers]
+        return [person for person in made if person.is_active and not person.has_usable_password()]
 
     def _set_password(self, person: Employee) -> None:
         try:

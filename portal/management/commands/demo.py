@@ -47,8 +47,9 @@ class Command(BaseCommand):
 
 def _facts(wanted: Company) -> dict[str, Any]:
     """What a check needs in order to sign in as somebody and to send something."""
+    people = Employee.objects.filter(employee_number__in=wanted.numbers, is_active=True).order_by("employee_number")
     return {
-        "people": [_person(each, wanted.password) for each in Employee.objects.order_by("employee_number")],
+        "people": [_person(each, wanted.password) for each in people],
         "sources": [{"key": each.key, "kind": each.kind} for each in _agents_first()],
         "purposes": [
             {"key": each.key, "basis": each.basis, "categories": each.categories}
