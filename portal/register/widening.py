@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from consent.models import Gate
+from consent.models import Gate, Purpose
 from portal.register.document import FlowPart, Policy, SourcePart
 from portal.register.models import Flow, Source
+from portal.register.values import State
 
 
 def widened(policy: Policy) -> list[str]:
@@ -17,15 +18,32 @@ def widened(policy: Policy) -> list[str]:
     A grant covers categories of sources; were the terms of a live flow loosened, events would be kept at once under
     a yes to the narrower ones. A purpose of its own asks first. Nothing is widened while nobody has said yes.
     """
-    live = {source.key: source for source in Source.objects.live()}
-    return [what for part in policy.sources if part.key in live for what in _of_source(part, live[part.key])]
+    # What was left out for a while is compared too: a yes keeps what it covered, and would cover it again.
+    known = {source.key: source for source in Source.objects.ever_live()}
+    looser = [what for part in policy.sources if part.key in known for what in _of_source(part, known[part.key])]
+    return looser + list(_other_basis(policy))
+
+
+def _answered(purpose_key: str) -> bool:
+    return Gate.objects.filter(grants__has_key=purpose_key).exists()
+
+
+def _other_basis(policy: Policy) -> Iterator[str]:
+    """A yes that stands on consent could not be taken back any more, were the purpose put on another basis."""
+    before = dict(Purpose.objects.exclude(state=Purpose.State.DRAFT).values_list("key", "basis"))
+    for part in policy.purposes:
+        if part.key in before and before[part.key] != part.basis and _answered(part.key):
+            yield _(
+                "purpose %(purpose)s: people answered it on the basis of %(basis)s; give what rests on another a "
+                "purpose of its own, so that they are asked first"
+            ) % {"purpose": part.key, "basis": before[part.key]}
 
 
 def _of_source(part: SourcePart, source: Source) -> Iterator[str]:
     asked = {(flow.category, flow.purpose): flow for flow in part.flows}
     freed = sorted(set(source.blocked_apps) - set(part.blocked_apps))
-    for flow in Flow.objects.live_for(source.key).order_by("pk"):
-        if not Gate.objects.filter(grants__has_key=flow.purpose_key).exists():
+    for flow in source.flows.exclude(state=State.DRAFT).order_by("pk"):
+        if not _answered(flow.purpose_key):
             continue
         wanted = asked.get((flow.category, flow.purpose_key))
         looser = ([f"blocked_apps without {', '.join(freed)}"] if freed else []) + _looser(flow, wanted)

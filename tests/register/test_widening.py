@@ -41,6 +41,46 @@ def test_terms_are_not_widened_under_a_standing_yes(company, ada, widen):
     assert Source.objects.get(pk="desktop").blocked_apps == ["KeePass", "1Password", "Signal"]
 
 
+def no_flows(document):
+    """Leave out what is about to come back looser."""
+    document["sources"][1]["flows"] = document["sources"][1]["flows"][1:]
+    document["sources"][0]["flows"] = [
+        each for n, each in enumerate(document["sources"][0]["flows"]) if n not in (3, 5)
+    ]
+
+
+def retired_source(document):
+    for source in document["sources"][:2]:
+        source["retired"] = True
+
+
+@pytest.mark.parametrize("leave_out", [no_flows, retired_source])
+@pytest.mark.parametrize("widen", [off_hours, exact_timing, another_app, fewer_blocked])
+def test_nor_by_leaving_them_out_and_bringing_them_back(company, ada, leave_out, widen):
+    company.go_live()
+    for purpose in ("assistant-training", "writing-help", "browser-tools"):
+        actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
+    document = company.document()
+    leave_out(document)
+    company.go_live(document)
+    document = company.document()
+    widen(document)
+    company.apply(document)
+    with pytest.raises(CommandError, match="a purpose of its own"):
+        company.approve(company.legal)
+
+
+def test_a_yes_is_not_put_on_another_basis_where_it_could_not_be_taken_back(company, ada):
+    company.go_live()
+    actions.give(subject_id=ada.pk, purpose_key="writing-help", path="tests")
+    document = company.document()
+    part = next(each for each in document["purposes"] if each["key"] == "writing-help")
+    part.update(basis="contract", refusal_consequence="")
+    company.apply(document)
+    with pytest.raises(CommandError, match="on the basis of consent"):
+        company.approve(company.legal)
+
+
 def test_they_may_be_while_nobody_has_said_yes(company):
     company.go_live()
     document = company.document()
