@@ -84,4 +84,5 @@ def _back(request: HttpRequest) -> str:
     if request.method == "GET":
         return request.get_full_path()
     referer = request.headers.get("Referer", "").removeprefix(f"{request.scheme}://{request.get_host()}")
-    return referer if referer.startswith("/") else request.path
+    # Without its query a confirmation would ask for more than was chosen.
+    return referer if referer.startswith("/") else request.get_full_path()
