@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from uuid import uuid4
 
-from portal.demo.company import POLICY
 from portal.stack.browser import Answer, Browser
 from portal.stack.program import Program
-from portal.stack.smoke import AGENT, GIVEN, IMPORTS, PASSWORD, PEOPLE, ROLES
+from portal.stack.smoke import GIVEN, IMPORTS, PASSWORD
 from tests.drills.stack import Stack
 
 DAY_MS = 24 * 3600 * 1000
+# The same for every batch, so that the same events make the same bytes.
+SENT_AT = "2026-01-01T00:00:00Z"
+
+
+def put(program: Program, events: list[dict], source: str = IMPORTS, batch: str = "") -> dict:
+    body = {"source": source, "subject": "1", "sent_at": SENT_AT, "events": events}
+    return program.call("PUT", f"/batches/{batch or uuid4()}", body, 200, 201).json()
 
 
 @dataclass
@@ -22,25 +27,13 @@ class Company:
     """Ada (number 1) has said yes to one purpose; `program` may write for the agent and the import source."""
 
     stack: Stack
-    subjects: dict[str, str] = field(default_factory=dict)
+    subjects: dict[str, str] = field(init=False)
+    client: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        people = self.stack.var / "people.csv"
-        people.write_text(PEOPLE)
-        for line in self.stack.manage("import_employees", str(people)).splitlines():
-            person = json.loads(line)
-            self.subjects[person["employee_number"]] = person["subject_id"]
-        for number, role in {"1": "", **ROLES}.items():
-            roles = ["--role", role] if role else []
-            self.stack.manage("person", number, "--password-stdin", *roles, given=f"{PASSWORD}\n")
-        self.stack.manage("policy", "apply", str(POLICY), "--by", "4")
-        self.stack.manage("policy", "approve", "--by", "3")
-        self.stack.manage("policy", "approve", "--by", "5")
-        made = self.stack.manage(
-            "api_client", "create", "drill", "--scopes", "events.write", "--sources", f"{AGENT} {IMPORTS}"
-        )
+        made = self.stack.run("-m", "tests.drills.set_up")
         known = json.loads(made)
-        self.client = (known["client_id"], known["client_secret"])
+        self.subjects, self.client = known["subjects"], tuple(known["client"])
         self.program = Program(self.stack.origin, *self.client, "events.write")
         self.ada = self.browser("ada@smoke.example")
         self.ada.press(self.ada.get("/choices/"), "give", purpose=GIVEN)
@@ -51,8 +44,7 @@ class Company:
         return browser
 
     def put(self, events: list[dict], source: str = IMPORTS, batch: str = "") -> dict:
-        body = {"source": source, "subject": "1", "sent_at": datetime.now(UTC).isoformat(), "events": events}
-        return self.program.call("PUT", f"/batches/{batch or uuid4()}", body, 200, 201).json()
+        return put(self.program, events, source, batch)
 
     def fill(self, days: int, events_a_day: int) -> int:
         """Send old movements through the import source; return how many were kept."""

@@ -39,6 +39,15 @@ class Stack(OwnStack):
             self.process.send_signal(by)
         return self.process.wait(timeout=60)
 
+    def run(self, *arguments: str) -> str:
+        """Run Python with this stack's settings and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def services(self) -> dict[str, str]:
         return json.loads((self.var / "stack.json").read_text())["services"]
 
