@@ -31,6 +31,7 @@ from consent.values import (
 
 __all__ = ["Closed", "NotAllowed", "Recorded"]
 KEPT_MS = int(timedelta(days=31).total_seconds() * 1000)
+AWAY = "away-"
 Covers = Mapping[str, Iterable[str]]
 
 
@@ -48,9 +49,17 @@ def deactivate(*, subject_id: UUID) -> None:
 @transaction.atomic
 def _switch(subject_id: UUID, *, active: bool) -> None:
     row = _row(subject_id)
-    if row.active != active:
-        row.active = active
-        _save(row, "active")
+    if row.active == active:
+        return
+    now = milliseconds(timezone.now())
+    # What was observed meanwhile stays out, also if it comes once they are back.
+    if active:
+        for each in row.pauses:
+            each["to_ms"] = min(each["to_ms"], now) if each["key"].startswith(AWAY) else each["to_ms"]
+    else:
+        row.pauses.append({"key": AWAY + _new_key(), "from_ms": now, "to_ms": FOREVER_MS})
+    row.active = active
+    _save(row, "active")
 
 
 @transaction.atomic
