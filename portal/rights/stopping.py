@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 
 from consent import actions as decisions
-from consent import gate
-from consent.values import Basis
+from consent.models import Decision, Purpose
+from consent.values import Basis, DecisionKind
 from portal.audit.values import Actor
 from portal.rights import actions
 from portal.rights.models import SubjectRequest
@@ -22,12 +22,13 @@ PATH = "page:erase"
 def stop_and_erase(*, subject_id: UUID, by: Actor) -> SubjectRequest:
     """Take every yes back and object where that is the way out; then erase what there is.
 
-    The withdrawals open no erasure of their own: this one takes everything.
+    Also a yes that waits for the journal: it would come into force afterwards. The withdrawals open no erasure of
+    their own: this one takes everything.
     """
-    state = gate.read(subject_id)
-    for grant in state.grants.values() if state else ():
-        if grant.basis == Basis.CONSENT:
-            decisions.withdraw(subject_id=subject_id, purpose_key=grant.purpose, path=PATH)
-        elif grant.basis in OBJECTIONABLE:
-            actions.object_to(subject_id=subject_id, purpose_key=grant.purpose, by=by, path=PATH)
+    bases = dict(Purpose.objects.values_list("key", "basis"))
+    for each in Decision.objects.for_subject(subject_id).latest_by_purpose():
+        if each.kind == DecisionKind.GIVEN:
+            decisions.withdraw(subject_id=subject_id, purpose_key=each.purpose_key, path=PATH)
+        elif each.kind == DecisionKind.ACKNOWLEDGED and bases[each.purpose_key] in OBJECTIONABLE:
+            actions.object_to(subject_id=subject_id, purpose_key=each.purpose_key, by=by, path=PATH)
     return actions.open_request(kind=Kind.ERASURE, subject_id=subject_id, by=by)
