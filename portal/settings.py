@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -105,7 +105,7 @@ if _vault.scheme == "s3":
 else:
     VAULT_STORAGE = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(Path(_vault.path) if _vault.path else VAR / "vault")},
+        "OPTIONS": {"location": str(Path(unquote(_vault.path)) if _vault.path else VAR / "vault")},
     }
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

@@ -49,10 +49,12 @@ def one_certificate(company: Company, page) -> dict:
 
 
 def kill_them_soon(stack: Stack) -> None:
-    """Each kill leaves a lease behind that has to run out."""
+    """Each kill leaves a lease behind that has to run out; Celery may not have the next child up for every one."""
+    killed = 0
     for _ in range(3):
         time.sleep(0.2)
-        assert stack.kill_workers()
+        killed += stack.kill_workers()
+    assert killed
 
 
 def test_workers_are_killed_again_and_again_during_a_copy_and_a_deletion(place):

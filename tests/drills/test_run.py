@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -107,15 +108,16 @@ def test_services_of_ones_own_replace_the_embedded_ones(place):
     with Stack(place / "one") as lender:
         owner = (lender.var / "postgres" / "owner.password").read_text().strip()
         port = lender.services()["database"].rsplit(":", 1)[1].split("/")[0]
+        app = lender.services()["database"].rsplit("/", 1)[0]
         url = f"postgresql://daylight:{owner}@127.0.0.1:{port}"
         with_psycopg(url, 'CREATE DATABASE "mine"', 'CREATE DATABASE "mine keys"')
         own = {
             "DATABASE_URL": f"{url}/mine",
             "KEYS_DATABASE_URL": f"{url}/mine%20keys",
             "REDIS_URL": lender.services()["redis"],
-            "DATABASE_APP_URL": lender.services()["database"].replace("/daylight", "/mine"),
-            "KEYS_DATABASE_APP_URL": lender.services()["database"].replace("/daylight", "/mine%20keys"),
-            "VAULT_URL": f"file://{place / 'objects'}",
+            "DATABASE_APP_URL": f"{app}/mine",
+            "KEYS_DATABASE_APP_URL": f"{app}/mine%20keys",
+            "VAULT_URL": f"file://{quote(str(place / 'objects'))}",
         }
         with Stack(place / "two", **own) as stack:
             assert stack.browser().get("/healthz").status == 200
