@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from consent import gate, ledger
 from portal.audit.models import Act
@@ -48,7 +48,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-@require_GET
+@require_safe
 @rule("signed_in")
 def home(request: HttpRequest) -> HttpResponse:
     """Five answers on one screen: is anything accepted now, how much was kept, why, who looked, what is due."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.audit.models import Act
 from portal.audit.words import look
@@ -14,7 +14,7 @@ from portal.http import page_number, pager, rule
 PAGE = 50
 
 
-@require_GET
+@require_safe
 @rule("signed_in")
 def who_looked(request: HttpRequest) -> HttpResponse:
     number = page_number(request.GET)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from consent.values import Closed
 from portal.audit import trail
@@ -29,7 +29,7 @@ AWAY = (DatabaseError, OSError, Closed)
 STATUS = {"bundle.gone": 410, "bundle.not_ready": 409, "bundle.none": 404}
 
 
-@require_GET
+@require_safe
 @rule("signed_in")
 def requests(request: HttpRequest) -> HttpResponse:
     return _list(request, forms.CopyForm(auto_id="copy_%s"), forms.ScopeForm(auto_id="erase_%s"))
@@ -101,7 +101,7 @@ def _opened(request: HttpRequest, action: Callable[..., SubjectRequest], **asked
     return redirect("request", pk=opened.pk)
 
 
-@require_GET
+@require_safe
 @own_request
 def request_page(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     """How far it is; a poll by htmx gets the moving part alone."""
@@ -109,7 +109,7 @@ def request_page(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     return render(request, template, pages.one(found))
 
 
-@require_GET
+@require_safe
 @own_request
 @recent_sign_in
 def download(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
@@ -125,7 +125,7 @@ def download(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     return _attached(answer, archive.name, archive.size)
 
 
-@require_GET
+@require_safe
 @own_request
 def certificate(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     signed = found.certificate

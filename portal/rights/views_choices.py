@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from consent import actions as consent
 from consent import gate, ledger
@@ -46,7 +46,7 @@ UNTIL: dict[str, Callable[[datetime], datetime]] = {
 }
 
 
-@require_GET
+@require_safe
 @rule("signed_in")
 def choices(request: HttpRequest) -> HttpResponse:
     state = gate.read(request.user.pk)
@@ -56,7 +56,7 @@ def choices(request: HttpRequest) -> HttpResponse:
     return render(request, "choices/choices.html", {"deck": found, "state": state, "paused": paused})
 
 
-@require_GET
+@require_safe
 @rule("signed_in")
 def notice(request: HttpRequest, purpose_key: str, version: int) -> HttpResponse:
     """The full text of one version, for good: a decision names the version that it was made on."""

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from consent.values import Closed
 from portal.audit import trail
@@ -23,7 +23,7 @@ from portal.rights.models import SubjectRequest
 from portal.rights.values import NotAllowed, State
 
 
-@require_GET
+@require_safe
 @rule("perm:requests.handle")
 def queue(request: HttpRequest) -> HttpResponse:
     """Look at the queue, which is an act, once an hour."""
@@ -32,7 +32,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     return render(request, "rights/queue.html", pages.queue(request.user, line_of(request.user.pk), request.GET))
 
 
-@require_GET
+@require_safe
 @own_case
 def case(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     trail.record(
