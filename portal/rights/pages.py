@@ -44,7 +44,7 @@ def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
         said.append(listed(category_words(scope.categories)))
     if scope.purposes is not None:
         named = listed(f"“{titles.get(key, key)}”" for key in sorted(scope.purposes))
-        said.append(_("what nothing but %(purposes)s covered") % {"purposes": named})
+        said.append(_("all that was kept for %(purposes)s alone") % {"purposes": named})
     if scope.sources is not None:
         said.append(_("from %(sources)s") % {"sources": listed(sorted(scope.sources))})
     said += _span_words(scope)

@@ -311,6 +311,6 @@ def test_a_deletion_that_begins_later_says_when_and_can_be_cancelled(as_ada, ada
     _, request = actions.withdraw(subject_id=ada.pk, purpose_key="train", by=by, path="page", erase="72h")
     page = text(as_ada.get(f"/requests/{request.pk}/"))
     assert "It begins on" in page
-    assert "what nothing but “Train” covered" in page
+    assert "all that was kept for “Train” alone" in page
     press(as_ada, f"/requests/{request.pk}/", "cancel")
     assert newest().state == State.WITHDRAWN
