@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.core.cache import cache
@@ -35,8 +38,19 @@ def _empty_append_only_tables() -> None:
     DatabaseOperations.sql_flush = sql_flush
 
 
+def _make_keys(place: Path, factory: pytest.TempPathFactory) -> None:
+    """Copy the keys that the first test made: making them waits for the disk each time."""
+    made = factory.getbasetemp() / "keys"
+    if not made.exists():
+        call_command("make_keys", verbosity=0)
+        call_command("ledger_key", verbosity=0)
+        shutil.copytree(place, made)
+    else:
+        shutil.copytree(made, place)
+
+
 @pytest.fixture(autouse=True)
-def own_files(settings, tmp_path):
+def own_files(settings, tmp_path, tmp_path_factory):
     """Keys, journal, checkpoints, keyring and vault of this test alone."""
     keys = tmp_path / "keys"
     settings.VAR = tmp_path
@@ -61,8 +75,7 @@ def own_files(settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.STAFF_SECOND_FACTOR = False
     settings.CELERY_TASK_ALWAYS_EAGER = False
-    call_command("make_keys", verbosity=0)
-    call_command("ledger_key", verbosity=0)
+    _make_keys(keys, tmp_path_factory)
     cache.clear()
     return tmp_path
 
