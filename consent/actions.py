@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from consent import gate, journal, ledger
+from consent import gate, journal, leaf, ledger
 from consent.deciding import Recorded, decide, milliseconds
 from consent.models import (
     Gate,
@@ -19,7 +20,10 @@ from consent.models import (
     NoticeVersion,
     Purpose,
 )
+from consent.ports import installed
+from consent.terms import Terms, bound, covers_of
 from consent.values import (
+    ASKED_AGAIN_AFTER,
     CATEGORIES,
     FOREVER_MS,
     Basis,
@@ -71,12 +75,19 @@ def define_purpose(
     categories: Iterable[str] = (),
     description: str = "",
     refusal_consequence: str = "",
+    refusal_has_consequence: bool = False,
     alternative: str = "",
     state: str = Purpose.State.LIVE,
 ) -> Purpose:
-    """Make a purpose, or change what is said of it; raises NotAllowed."""
+    """Make a purpose, or change what is said of it; raises NotAllowed.
+
+    Where a no has a consequence consent is not free (EDPB 05/2020) and cannot be the basis; a live purpose on consent
+    says so of itself, and what happens instead. To end one, use `retire_purpose`.
+    """
     if basis not in Basis.values:
         raise NotAllowed("purpose.basis_unknown")
+    if basis == Basis.CONSENT:
+        _check_free(refusal_has_consequence, refusal_consequence, alternative, state)
     facts = {
         "title": title,
         "description": description,
@@ -89,6 +100,43 @@ def define_purpose(
     return Purpose.objects.update_or_create(key=key, defaults=facts)[0]
 
 
+def _check_free(has_consequence: bool, consequence: str, alternative: str, state: str) -> None:
+    if has_consequence:
+        raise NotAllowed("purpose.not_free")
+    if state == Purpose.State.LIVE and not consequence:
+        raise NotAllowed("purpose.consequence_missing")
+    if state == Purpose.State.LIVE and not alternative:
+        raise NotAllowed("purpose.alternative_missing")
+
+
+@transaction.atomic
+def retire_purpose(*, key: str) -> int:
+    """End a purpose: every permission for it leaves its gate row at this commit; return how many did.
+
+    Should it come back, everybody is asked anew. Raises NotAllowed.
+    """
+    purpose = Purpose.objects.select_for_update().filter(pk=key).first()
+    if purpose is None:
+        raise NotAllowed("purpose.unknown")
+    if purpose.state != Purpose.State.RETIRED:
+        purpose.state, purpose.retired_at = Purpose.State.RETIRED, timezone.now()
+        purpose.save(update_fields=["state", "retired_at"])
+    return gate.strip(key)
+
+
+@transaction.atomic
+def ask_again(*, purpose_key: str) -> None:
+    """Ask those whose no is old enough once more; raises NotAllowed if that was done in the last 90 days."""
+    now = timezone.now()
+    purpose = Purpose.objects.live().select_for_update().filter(pk=purpose_key).first()
+    if purpose is None:
+        raise NotAllowed("purpose.not_live")
+    if purpose.asked_again_at and purpose.asked_again_at > now - ASKED_AGAIN_AFTER:
+        raise NotAllowed("purpose.asked_recently")
+    purpose.asked_again_at = now
+    purpose.save(update_fields=["asked_again_at"])
+
+
 def _categories(named: Iterable[str]) -> list[str]:
     wanted = set(named)
     if not wanted <= set(CATEGORIES):
@@ -98,18 +146,28 @@ def _categories(named: Iterable[str]) -> list[str]:
 
 @transaction.atomic
 def publish_notice(
-    *, purpose_key: str, language: str, text: str, covers: Covers, valid_from: datetime | None = None
+    *,
+    purpose_key: str,
+    language: str,
+    text: str,
+    covers: Covers | None = None,
+    terms: Terms | None = None,
+    valid_from: datetime | None = None,
 ) -> NoticeVersion:
     """Publish the next version of a notice, or return the newest if it says and covers the same.
 
-    Standing grants keep what they covered until their holders answer this version.
+    With `terms`, what it covers follows from them, and their digest is put below the text. Standing grants keep what
+    they covered, and by which rules, until their holders answer this version.
     """
+    said = dict(terms or {})
+    text = bound(text, said)
     if not Purpose.objects.filter(pk=purpose_key).exists():
         raise NotAllowed("purpose.unknown")
     Notice.objects.get_or_create(purpose_id=purpose_key, language=language)
     notice = Notice.objects.select_for_update().get(purpose_id=purpose_key, language=language)
     newest = NoticeVersion.objects.filter(notice=notice).order_by("-version").first()
-    covered = {source: _categories(named) for source, named in sorted(covers.items())}
+    named = covers_of(said) if said else covers or {}
+    covered = {source: _categories(each) for source, each in sorted(named.items())}
     if newest and (newest.text, newest.covers) == (text, covered):
         return newest
     version = NoticeVersion(
@@ -119,6 +177,7 @@ def publish_notice(
         sha256=sha256(text.encode()).hexdigest(),
         valid_from=valid_from or timezone.now(),
         covers=covered,
+        terms=said,
     )
     version.save()
     return version
@@ -180,6 +239,8 @@ def pause(*, subject_id: UUID, until: datetime | None = None) -> str:
         row.pauses.append(made)
         _save(row, "pauses")
         journal.append("pause", made | {"subject_id": str(subject_id)})
+        told = {"key": made["key"], "from": _stamp(now), "until": _stamp(to_ms) if until else ""}
+        installed.trail.record("collection.paused", subject_id, str(subject_id), told)
     return made["key"]
 
 
@@ -193,6 +254,7 @@ def resume(*, subject_id: UUID) -> None:
         each["to_ms"] = min(each["to_ms"], max(now, each["from_ms"]))
     _save(row, "pauses")
     journal.append("resume", {"subject_id": str(subject_id), "at_ms": now})
+    installed.trail.record("collection.resumed", subject_id, str(subject_id), {"at": _stamp(now)})
 
 
 @transaction.atomic
@@ -208,7 +270,15 @@ def restrict(*, subject_id: UUID, scope: Scope) -> str:
     row.restrictions.append(made)
     _save(row, "restrictions")
     journal.append("restriction", made | {"subject_id": str(subject_id)})
+    told = {"key": made["key"], "from": _stamp(made["from_ms"]), "scope": _without_apps(scope)}
+    installed.trail.record("collection.restricted", subject_id, "system", told)
     return made["key"]
+
+
+def _without_apps(scope: Scope) -> str:
+    """Write a scope for the trail, which names no app: whether some are meant is all that it keeps."""
+    written = scope.to_json()
+    return json.dumps(written | ({"apps": []} if "apps" in written else {}), sort_keys=True)
 
 
 @transaction.atomic
@@ -223,6 +293,7 @@ def lift(*, subject_id: UUID, key: str) -> None:
     standing[0]["to_ms"] = now
     _save(row, "restrictions")
     journal.append("lift", {"subject_id": str(subject_id), "key": key, "at_ms": now})
+    installed.trail.record("restriction.lifted", subject_id, "system", {"key": key, "at": _stamp(now)})
 
 
 @transaction.atomic
@@ -251,6 +322,11 @@ def fence(
 
 def _new_key() -> str:
     return secrets.token_hex(8)
+
+
+def _stamp(at_ms: int) -> str:
+    """Write an instant as the gate has it, so that what was so can be told from the trail long afterwards."""
+    return leaf.stamp(datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
 def _refuse_while_closed() -> None:
