@@ -11,6 +11,7 @@ _LEASE = "a worker's lease on a request"
 _REGISTER = "the register: about the company, no person"
 _EPOCH = "which data key; grows with erasures, not with events"
 _LEDGER = "the ledger's own numbering over everybody's leaves"
+_MAIL = "a moment of a mail that the portal sends, not of an event"
 _ROLE = "a moment in the life of a role"
 
 CLEAR_COLUMNS = {
@@ -65,6 +66,8 @@ CLEAR_COLUMNS = {
     "register.PurposeRecord.id": _SURROGATE,
     "register.PurposeRecord.recipients": _REGISTER,
     "register.PurposeRecord.notices": _REGISTER,
+    "register.PurposeRecord.jurisdictions": _REGISTER,
+    "register.PurposeRecord.expires": _REGISTER,
     "register.Processor.contract_dated": _REGISTER,
     "register.Retention.id": _SURROGATE,
     "register.Retention.days": _REGISTER,
@@ -75,6 +78,7 @@ CLEAR_COLUMNS = {
     "register.WorksAgreement.dated": _REGISTER,
     "register.Controller.id": _REGISTER,
     "register.Controller.security": _REGISTER,
+    "register.Controller.agreement_countries": _REGISTER,
     "register.PolicyDraft.id": _SURROGATE,
     "register.PolicyDraft.document": _REGISTER,
     "register.PolicyDraft.drafted_at": _REGISTER,
@@ -82,6 +86,13 @@ CLEAR_COLUMNS = {
     "register.PolicyDraft.superseded_at": _REGISTER,
     "register.Approval.id": _SURROGATE,
     "register.Approval.at": _REGISTER,
+    "outbox.Mail.facts": "ids, keys and public texts for the template, emptied after 31 days",
+    "outbox.Mail.posted_at": _MAIL,
+    "outbox.Mail.sent_at": _MAIL,
+    "outbox.Mail.wake_at": _MAIL,
+    "outbox.Mail.lease_until": "a worker's lease on a mail",
+    "outbox.Mail.attempts": "how often a mail was tried",
+    "outbox.Mail.unclear": "how often a worker died over a mail",
     "audit.Act.id": _SURROGATE,
     "audit.Act.at": "when somebody acted in the portal, not when somebody worked",
     "audit.Act.facts": "codes and ids of the act; the closed list of actions says which, none a count of events",
@@ -91,11 +102,14 @@ CLEAR_COLUMNS = {
     "vault.KeyList.id": _SURROGATE,
     "vault.KeyList.epoch": _EPOCH,
     "consent.Purpose.categories": _REGISTER,
+    "consent.Purpose.retired_at": _REGISTER,
+    "consent.Purpose.asked_again_at": _REGISTER,
     "consent.Notice.id": _SURROGATE,
     "consent.NoticeVersion.id": _SURROGATE,
     "consent.NoticeVersion.version": _REGISTER,
     "consent.NoticeVersion.valid_from": _REGISTER,
     "consent.NoticeVersion.covers": _REGISTER,
+    "consent.NoticeVersion.terms": _REGISTER,
     "consent.Decision.id": _SURROGATE,
     "consent.Decision.notice_version": "which text the person answered",
     "consent.Decision.at": "when the person decided, which law wants kept (Art. 7(1))",

@@ -26,6 +26,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Language = Literal["en", "de", "fr"]
 
 
@@ -55,7 +56,7 @@ class ControllerPart(Part):
     authority: Annotated[Text, Field(max_length=400)]
     security: list[Text] = Field(min_length=1)
     council_approves: bool = True
-    agreement_required: bool = True
+    agreement_required: bool | Annotated[list[Country], Field(min_length=1)] = True
 
 
 class RecipientPart(Part):
@@ -89,6 +90,14 @@ class NoticePart(Part):
     further: list[Text] = []
 
 
+class AfterDays(Part):
+    after_days: int = Field(gt=0, le=3650)
+
+
+class EachYear(Part):
+    each: Literal["calendar_year"]
+
+
 class PurposePart(Part):
     key: Key
     title: Name
@@ -105,6 +114,9 @@ class PurposePart(Part):
     recipients: list[Key] | Literal["none"] | None = None
     retention: list[RetentionPart] = []
     notices: dict[Language, NoticePart] = {}
+    expires: AfterDays | EachYear | None = None
+    jurisdictions: list[Jurisdiction] = []
+    must_acknowledge: bool = False
     retired: bool = False
 
     @model_validator(mode="after")
@@ -135,6 +147,10 @@ class AgreementPart(Part):
     clause: Name
     parties: Annotated[Text, Field(max_length=400)]
     dated: date
+
+
+class CountryAgreementPart(AgreementPart):
+    country: Country
 
 
 class FlowPart(Part):
@@ -170,6 +186,7 @@ class SourcePart(Part):
     earlier_recordings: str = ""
     assessment: AssessmentPart | None = None
     works_agreement: AgreementPart | None = None
+    works_agreements: list[CountryAgreementPart] | None = None
     flows: list[FlowPart] = []
     retired: bool = False
 
@@ -177,6 +194,9 @@ class SourcePart(Part):
     def _once(self) -> SourcePart:
         if twice := _twice((flow.category, flow.purpose) for flow in self.flows):
             message = f"has two flows of {twice[0]} for {twice[1]}: keep one"
+            raise ValueError(message)
+        if twice := _twice(each.country for each in self.works_agreements or []):
+            message = f"has two works agreements for {twice}: keep one"
             raise ValueError(message)
         return self
 

@@ -79,6 +79,8 @@ class PurposeRecord(models.Model):
     """What Art. 13, 14 and 30 ask of a purpose beyond what `consent` needs in order to decide.
 
     `recipients` is null until somebody has said who receives the data; an empty list says that nobody does.
+    `jurisdictions` are those of the people it concerns, everybody where empty. `must_acknowledge` says that nothing at
+    all is collected from them before they confirmed to have been told.
     """
 
     purpose_key = models.SlugField(max_length=64, unique=True)
@@ -90,6 +92,9 @@ class PurposeRecord(models.Model):
     people = models.CharField(max_length=200, default="employees")
     recipients = models.JSONField(null=True)
     notices = models.JSONField(default=dict)
+    jurisdictions = models.JSONField(default=list)
+    must_acknowledge = models.BooleanField(default=False)
+    expires = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return self.purpose_key
@@ -158,20 +163,31 @@ class Assessment(models.Model):
 
 
 class WorksAgreement(models.Model):
-    """What the workers' representatives agreed for a source; it supplements a basis and never replaces it (Art. 88)."""
+    """What the workers' representatives agreed for a source; it supplements a basis and never replaces it (Art. 88).
 
-    source = models.OneToOneField(Source, on_delete=models.PROTECT, related_name="works_agreement")
+    It holds in one country, or in every one where `country` is empty.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="works_agreements")
+    country = models.CharField(max_length=2, blank=True, default="")
     reference = models.CharField(max_length=200)
     clause = models.CharField(max_length=200)
     parties = models.CharField(max_length=400)
     dated = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "country"], name="one_agreement_a_country")]
 
     def __str__(self) -> str:
         return f"{self.reference}, {self.clause}"
 
 
 class Controller(models.Model):
-    """Who answers for it all: one row."""
+    """Who answers for it all: one row.
+
+    Where `agreement_required`, a source is active only where a works agreement is: in `agreement_countries`, or in
+    every country where that is empty.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     name = models.CharField(max_length=200)
@@ -184,6 +200,7 @@ class Controller(models.Model):
     security = models.JSONField(default=list)
     council_approves = models.BooleanField(default=True)
     agreement_required = models.BooleanField(default=True)
+    agreement_countries = models.JSONField(default=list)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_controller")]

@@ -12,8 +12,8 @@ from consent import actions as decisions
 from consent.models import NoticeVersion, Purpose
 from portal.audit import trail
 from portal.audit.values import Action, Actor
-from portal.register import notice_text
-from portal.register.document import Part, Policy, PurposePart, SourcePart
+from portal.register import notice_text, standing
+from portal.register.document import ControllerPart, Part, Policy, PurposePart, SourcePart
 from portal.register.models import (
     Assessment,
     Controller,
@@ -66,7 +66,13 @@ def _write_common(policy: Policy, *, only_new: bool) -> None:
             facts = row.model_dump()
             _put(table, {"key": facts.pop("key")}, facts, only_new=only_new)
     if policy.controller:
-        _put(Controller.objects, {"id": 1}, policy.controller.model_dump(), only_new=only_new)
+        _put(Controller.objects, {"id": 1}, _controller(policy.controller), only_new=only_new)
+
+
+def _controller(part: ControllerPart) -> dict[str, Any]:
+    required = part.agreement_required
+    countries = sorted(set(required)) if isinstance(required, list) else []
+    return part.model_dump() | {"agreement_required": bool(required), "agreement_countries": countries}
 
 
 def _put(table: Manager[Any], key: dict[str, Any], facts: dict[str, Any], *, only_new: bool = False) -> None:
@@ -95,9 +101,12 @@ def _write_purpose(part: PurposePart, state: State) -> None:
             "obligatory",
             "automated_decisions",
             "people",
+            "jurisdictions",
+            "must_acknowledge",
         }
     )
     record["recipients"] = [] if part.recipients == "none" else part.recipients
+    record["expires"] = part.expires.model_dump() if part.expires else {}
     record["notices"] = {language: each.model_dump() for language, each in part.notices.items()}
     _put(PurposeRecord.objects, {"purpose_key": part.key}, record)
     Retention.objects.filter(purpose_key=part.key).delete()
@@ -113,10 +122,22 @@ def _write_source(part: SourcePart, state: State) -> None:
     source = Source.objects.update_or_create(key=part.key, defaults={**facts, "state": state})[0]
     if state == State.LIVE and source.live_since is None:
         Source.objects.filter(pk=part.key).update(live_since=timezone.now())
-    for table, row in ((Assessment.objects, part.assessment), (WorksAgreement.objects, part.works_agreement)):
-        if row:
-            _put(table, {"source_id": part.key}, row.model_dump())
+    if part.assessment:
+        _put(Assessment.objects, {"source_id": part.key}, part.assessment.model_dump())
+    _write_agreements(part)
     _write_flows(part, state)
+
+
+def _write_agreements(part: SourcePart) -> None:
+    """What the policy names is all that is agreed; a source of which it says nothing keeps what it has."""
+    if part.works_agreement is None and part.works_agreements is None:
+        return
+    named = {each.country: each.model_dump(exclude={"country"}) for each in part.works_agreements or []}
+    if part.works_agreement:
+        named[standing.ALL] = part.works_agreement.model_dump()
+    for country, facts in named.items():
+        _put(WorksAgreement.objects, {"source_id": part.key, "country": country}, facts)
+    WorksAgreement.objects.filter(source=part.key).exclude(country__in=named).delete()
 
 
 def _write_flows(part: SourcePart, state: State) -> None:

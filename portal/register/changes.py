@@ -1,0 +1,147 @@
+"""What one version of a notice asks beyond, or short of, another: a plain sentence for each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from consent.terms import Change, Code
+from consent.values import Basis
+from portal.register.notice_text import BASES, CATEGORIES
+
+MORE_RULES = {
+    "off_hours": gettext_lazy("Also outside your working hours: %(what)s, from %(source)s."),
+    "exact_timing": gettext_lazy("More exact: %(what)s, from %(source)s, to the millisecond instead of the second."),
+    "content_apps": gettext_lazy("New apps: %(what)s, from %(source)s, also in %(apps)s."),
+    "blocked_apps": gettext_lazy("No longer left out: what %(source)s sends while %(apps)s is in front."),
+}
+LESS_RULES = {
+    "off_hours": gettext_lazy("No longer outside your working hours: %(what)s, from %(source)s."),
+    "exact_timing": gettext_lazy("Less exact: %(what)s, from %(source)s, to the second instead of the millisecond."),
+    "content_apps": gettext_lazy("Fewer apps: %(what)s, from %(source)s, no longer in %(apps)s."),
+    "blocked_apps": gettext_lazy("Now left out: what %(source)s sends while %(apps)s is in front."),
+}
+
+
+def sentence(change: Change) -> str:
+    """Say by what a version is wider: one of `consent.terms.widened`."""
+    return _MORE[change.code](change)
+
+
+def sentence_less(change: Change) -> str:
+    """Say by what a version is narrower: one of `consent.terms.narrowed`."""
+    return _LESS[change.code](change)
+
+
+def _category(key: str) -> str:
+    return str(CATEGORIES.get(key, key))
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _basis(key: str) -> str:
+    return str(BASES[Basis(key)]) if key in Basis.values else key
+
+
+def _purpose(change: Change) -> str:
+    return _("Another purpose: “%(after)s” Before: “%(before)s”") % {"after": change.after, "before": change.before}
+
+
+def _other_basis(change: Change) -> str:
+    said = {"after": _basis(change.after), "before": _basis(change.before)}
+    return _("Another legal basis: %(after)s, instead of %(before)s.") % said
+
+
+def _new_source(change: Change) -> str:
+    what = "; ".join(map(_category, change.after))
+    return _("A new source, %(source)s: %(what)s.") % {"source": change.source, "what": what}
+
+
+def _new_category(change: Change) -> str:
+    return _("New from %(source)s: %(what)s.") % {"source": change.source, "what": _category(change.what)}
+
+
+def _looser(change: Change) -> str:
+    return str(MORE_RULES[change.what]) % _rule(change)
+
+
+def _stricter(change: Change) -> str:
+    return str(LESS_RULES[change.what]) % _rule(change)
+
+
+def _rule(change: Change) -> dict[str, str]:
+    named = change.after or change.before
+    apps = _joined(named) if isinstance(named, list) else ""
+    return {"what": _category(change.category), "source": change.source, "apps": apps}
+
+
+def _new_recipient(change: Change) -> str:
+    if change.before:
+        said = {"name": change.what, "country": change.after, "before": change.before}
+        return _("A new recipient: %(name)s (%(country)s) instead of %(before)s.") % said
+    return _("A new recipient: %(name)s (%(country)s).") % {"name": change.what, "country": change.after}
+
+
+def _moved(change: Change) -> str:
+    said = {"name": change.what, "after": change.after, "before": change.before}
+    return _("In another country: %(name)s, in %(after)s instead of %(before)s.") % said
+
+
+def _longer(change: Change) -> str:
+    return _period(change, pgettext("a period", "Kept longer"))
+
+
+def _shorter(change: Change) -> str:
+    return _period(change, pgettext("a period", "Kept for a shorter time"))
+
+
+def _period(change: Change, how: str) -> str:
+    said = {"how": how, "what": _category(change.what), "after": change.after, "before": change.before}
+    return (
+        ngettext(
+            "%(how)s: %(what)s, %(after)d day instead of %(before)d.",
+            "%(how)s: %(what)s, %(after)d days instead of %(before)d.",
+            change.after,
+        )
+        % said
+    )
+
+
+def _ended_source(change: Change) -> str:
+    return _("No longer collected: all that %(source)s sent.") % {"source": change.source}
+
+
+def _ended_category(change: Change) -> str:
+    return _("No longer collected from %(source)s: %(what)s.") % {
+        "source": change.source,
+        "what": _category(change.what),
+    }
+
+
+def _ended_recipient(change: Change) -> str:
+    return _("No longer a recipient: %(name)s.") % {"name": change.what}
+
+
+Say = Callable[[Change], str]
+_MORE: dict[str, Say] = {
+    Code.PURPOSE: _purpose,
+    Code.BASIS: _other_basis,
+    Code.SOURCE: _new_source,
+    Code.CATEGORY: _new_category,
+    Code.RULE: _looser,
+    Code.RECIPIENT: _new_recipient,
+    Code.COUNTRY: _moved,
+    Code.RETENTION: _longer,
+}
+_LESS: dict[str, Say] = {
+    **_MORE,
+    Code.SOURCE: _ended_source,
+    Code.CATEGORY: _ended_category,
+    Code.RULE: _stricter,
+    Code.RECIPIENT: _ended_recipient,
+    Code.RETENTION: _shorter,
+}
