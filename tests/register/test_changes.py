@@ -1,0 +1,122 @@
+"""Each way in which a notice can widen or narrow is said in a plain sentence."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from consent.terms import Code, narrowed, widened
+from portal.register.changes import sentence, sentence_less
+
+FLOW = {"off_hours": False, "exact_timing": False, "content_apps": []}
+TERMS = {
+    "purpose": {"key": "train", "title": "Train", "description": "To train it."},
+    "basis": "consent",
+    "sources": {
+        "agent": {
+            "title": "Desktop agent",
+            "blocked_apps": ["KeePass"],
+            "categories": {"pointer_clicks": dict(FLOW), "keystroke_timing": dict(FLOW)},
+        }
+    },
+    "recipients": [{"key": "lab", "name": "Lab", "country": "DE"}],
+    "processors": [],
+    "retention": {"pointer_clicks": 30},
+}
+
+
+def changed(**over):
+    return copy.deepcopy(TERMS) | over
+
+
+def agent(**over):
+    return {"agent": copy.deepcopy(TERMS["sources"]["agent"]) | over}
+
+
+def flows(**over):
+    return agent(categories=copy.deepcopy(TERMS["sources"]["agent"]["categories"]) | over)
+
+
+WIDER = [
+    (
+        changed(purpose={"key": "train", "description": "To rank."}),
+        "Another purpose: “To rank.” Before: “To train it.”",
+    ),
+    (
+        changed(basis="legitimate_interest"),
+        "Another legal basis: a legitimate interest (Art. 6(1)(f) GDPR), instead of your consent (Art. 6(1)(a) GDPR).",
+    ),
+    (
+        changed(sources=agent() | {"web": {"title": "Browser", "categories": {"scrolling": dict(FLOW)}}}),
+        "A new source, Browser: scrolling.",
+    ),
+    (changed(sources=flows(scrolling=dict(FLOW))), "New from Desktop agent: scrolling."),
+    (
+        changed(sources=flows(pointer_clicks=FLOW | {"off_hours": True})),
+        "Also outside your working hours: clicks, and where, from Desktop agent.",
+    ),
+    (
+        changed(sources=flows(keystroke_timing=FLOW | {"exact_timing": True})),
+        "More exact: which keys are pressed, and when; not the text, from Desktop agent, "
+        "to the millisecond instead of the second.",
+    ),
+    (
+        changed(sources=flows(keystroke_timing=FLOW | {"content_apps": ["Mail"]})),
+        "New apps: which keys are pressed, and when; not the text, from Desktop agent, also in Mail.",
+    ),
+    (
+        changed(sources=agent(blocked_apps=[])),
+        "No longer left out: what Desktop agent sends while KeePass is in front.",
+    ),
+    (
+        changed(recipients=[*TERMS["recipients"], {"key": "x", "name": "X", "country": "US"}]),
+        "A new recipient: X (US).",
+    ),
+    (
+        changed(recipients=[{"key": "lab", "name": "Laboratory", "country": "DE"}]),
+        "A new recipient: Laboratory (DE) instead of Lab.",
+    ),
+    (
+        changed(recipients=[{"key": "lab", "name": "Lab", "country": "US"}]),
+        "In another country: Lab, in US instead of DE.",
+    ),
+    (changed(retention={"pointer_clicks": 60}), "Kept longer: clicks, and where, 60 days instead of 30."),
+]
+NARROWER = [
+    (changed(sources={}), "No longer collected: all that Desktop agent sent."),
+    (
+        changed(sources=agent(categories={"keystroke_timing": dict(FLOW)})),
+        "No longer collected from Desktop agent: clicks, and where.",
+    ),
+    (changed(recipients=[]), "No longer a recipient: Lab."),
+    (
+        changed(retention={"pointer_clicks": 1}),
+        "Kept for a shorter time: clicks, and where, 1 day instead of 30.",
+    ),
+    (
+        changed(sources=agent(blocked_apps=["KeePass", "Bank"])),
+        "Now left out: what Desktop agent sends while Bank is in front.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("terms", "said"), WIDER, ids=[said for _terms, said in WIDER])
+def test_what_widens_is_said(terms, said):
+    assert [sentence(each) for each in widened(TERMS, terms)] == [said]
+
+
+@pytest.mark.parametrize(("terms", "said"), NARROWER, ids=[said for _terms, said in NARROWER])
+def test_what_narrows_is_said(terms, said):
+    assert [sentence_less(each) for each in narrowed(TERMS, terms)] == [said]
+
+
+def test_a_stricter_rule_is_said():
+    looser = changed(sources=flows(pointer_clicks=FLOW | {"off_hours": True}))
+    [change] = narrowed(looser, TERMS)
+    assert sentence_less(change) == "No longer outside your working hours: clicks, and where, from Desktop agent."
+
+
+def test_every_code_has_its_words():
+    told = {each.code for terms, _said in WIDER for each in widened(TERMS, terms)}
+    assert told == set(Code)
