@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from consent import ports
 from portal import grants
+from portal.outbox import ports as mail
 
 
 class PortalConfig(AppConfig):
@@ -25,5 +26,6 @@ class PortalConfig(AppConfig):
             trail=import_string("portal.audit.wiring.ConsentTrail")(),
             publisher=import_string("portal.audit.wiring.LoggedCheckpoints")(),
         )
+        mail.install(directory=import_string("portal.people.addresses.WorkAddresses")())
         # Without it the web would nudge the workers over a broker that nobody set.
         import_string("portal.celery.app")

@@ -27,5 +27,7 @@ app.conf.beat_schedule = {
         "task": "portal.rights.tasks.renew_kek",
         "schedule": max(1, min(5, settings.KEK_RENEWAL_SECONDS)),
     },
+    "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
+    "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "portal.rights",
     "portal.events",
     "portal.people",
+    "portal.outbox",
     "portal.register",
     "portal.audit",
     "portal.vault",
@@ -271,6 +272,11 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = str(VAR / "mail")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.number("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "daylight@localhost")
 LOGGING = {
     "version": 1,

@@ -64,6 +64,8 @@ INVENTORY: dict[str, Entry] = {
         exported="article-15.json", kept=_("It says who could do what, and when; every employee may see it.")
     ),
     "people.ApiClient": Entry(kept=NOBODY),
+    # what was written
+    "outbox.Mail": Entry(kept=_("It says that a mail was sent to you, and when; what was in it goes after 31 days.")),
     # what is processed and why
     "register.Source": Entry(exported="register.json", kept=NOBODY),
     "register.Flow": Entry(exported="register.json", kept=NOBODY),

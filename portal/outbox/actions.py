@@ -1,0 +1,32 @@
+"""Puts a mail into the outbox; nothing is sent here."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.template.loader import get_template
+
+from portal.outbox.models import Mail
+from portal.outbox.values import Facts, State
+
+
+def post(template: str, *, to: UUID, facts: Facts | None = None, once: str = "") -> Mail | None:
+    """Write a mail down in the caller's transaction; of several with the same `once` the first is kept, else None.
+
+    `facts` stand in clear: ids, keys and public texts, never a name, an address or what somebody did.
+    Raises TemplateDoesNotExist for a name that has no `templates/email/<name>.txt`.
+    """
+    for part in ("subject.txt", "txt"):
+        get_template(f"email/{template}.{part}")
+    mail = Mail(subject_id=to, template=template, facts=facts or {}, once=once or None)
+    if not once:
+        mail.save(force_insert=True)
+        return mail
+    Mail.objects.bulk_create([mail], ignore_conflicts=True)
+    return Mail.objects.filter(pk=mail.pk).first()
+
+
+def try_again() -> int:
+    """Give every mail that was given up its tries back; return how many there are."""
+    fresh = {"state": State.WAITING, "attempts": 0, "unclear": 0, "wake_at": None, "lease_until": None, "reason": ""}
+    return Mail.objects.stuck().update(**fresh)
