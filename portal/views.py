@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -22,6 +23,7 @@ from portal.audit.words import look
 from portal.events import charts, gaps, pages, words
 from portal.http import rule
 from portal.people.models import Employee
+from portal.rights import pausing
 from portal.rights.choices import deck
 from portal.rights.models import SubjectRequest
 from portal.rights.standing import standing
@@ -33,7 +35,9 @@ SHOWN = 3
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """Give every template what it needs to say of this installation."""
-    return {"DEMO": settings.DEMO, "STAFF_SECOND_FACTOR": settings.STAFF_SECOND_FACTOR}
+    # Asked only by a page that shows the menu.
+    pause = SimpleLazyObject(lambda: pausing.menu(request))
+    return {"DEMO": settings.DEMO, "STAFF_SECOND_FACTOR": settings.STAFF_SECOND_FACTOR, "pause": pause}
 
 
 @rule("public")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.urls import path
 
 from portal.rights import views_choices as views
+from portal.rights import views_pause
 
 urlpatterns = [
     path("", views.choices, name="choices"),
-    path("pause/", views.pause, name="pause"),
-    path("resume/", views.resume, name="resume"),
+    path("pause/", views_pause.pause, name="pause"),
+    path("resume/", views_pause.resume, name="resume"),
     path("<slug:purpose_key>/notice/<int:version>/", views.notice, name="notice"),
     path("<slug:purpose_key>/give/", views.give, name="give"),
     path("<slug:purpose_key>/refuse/", views.refuse, name="refuse"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from consent import actions as consent
-from consent import gate, ledger
+from consent import gate
 from consent.actions import Recorded
 from consent.models import Checkpoint, NoticeVersion, Purpose
 from consent.values import Closed, NotAllowed
@@ -33,27 +32,12 @@ from portal.rights.values import NotAllowed as NotPossible
 PATH = "page:choices"
 
 
-def _rest_of_day(now: datetime) -> datetime:
-    """Return the end of the day where the person is."""
-    return timezone.localtime(now).replace(hour=23, minute=59, second=59, microsecond=0)
-
-
-UNTIL: dict[str, Callable[[datetime], datetime]] = {
-    "30": lambda now: now + timedelta(minutes=30),
-    "120": lambda now: now + timedelta(hours=2),
-    "day": _rest_of_day,
-    "week": lambda now: now + timedelta(days=7),
-}
-
-
 @require_safe
 @rule("signed_in")
 def choices(request: HttpRequest) -> HttpResponse:
     state = gate.read(request.user.pk)
     found = full_deck(request.user.pk, state, get_language() or "en", request.GET.get("count", ""))
-    until = state.paused_until(int(timezone.now().timestamp() * 1000)) if state else None
-    paused = datetime.fromtimestamp(until / 1000, tz=timezone.get_current_timezone()) if until else None
-    return render(request, "choices/choices.html", {"deck": found, "state": state, "paused": paused})
+    return render(request, "choices/choices.html", {"deck": found, "state": state})
 
 
 @require_safe
@@ -177,29 +161,3 @@ def _sentence(purpose: Purpose, recorded: Recorded) -> str:
         "index": recorded.index,
         "checkpoint": newest.size if newest else 0,
     }
-
-
-@_answer
-def pause(request: HttpRequest) -> HttpResponse:
-    length = UNTIL.get(request.POST.get("length", "30"), UNTIL["30"])
-    until = length(timezone.now())
-    actions.pause(subject_id=request.user.pk, until=until, by=actor_of(request, about=request.user.pk))
-    if ledger.closed():
-        return render(request, "choices/pending.html", {"until": until}, status=202)
-    local = timezone.localtime(until)
-    shown = f"{date_format(local, 'l j F')}, {time_format(local)}"
-    messages.success(
-        request, _("Paused until %(time)s. What is sent until then is dropped on arrival.") % {"time": shown}
-    )
-    return redirect(_back(request))
-
-
-@_answer
-def resume(request: HttpRequest) -> HttpResponse:
-    actions.resume(subject_id=request.user.pk, by=actor_of(request, about=request.user.pk))
-    messages.success(request, _("The pause has ended. What you said yes to is accepted again from now on."))
-    return redirect(_back(request))
-
-
-def _back(request: HttpRequest) -> str:
-    return "home" if request.POST.get("from") == "home" else "choices"

@@ -157,7 +157,7 @@ def test_a_wider_notice_asks_again_and_the_earlier_answer_stands(as_ada, ada, tr
 
 def test_nothing_can_be_answered_for_a_purpose_that_is_not_live(as_ada, ada, train):
     page = as_ada.get("/choices/")
-    actions.define_purpose(key="train", title="Train", basis="consent", state="retired")
+    actions.retire_purpose(key="train")
     press(as_ada, page, "give", "train")
     assert not Decision.objects.for_subject(ada.pk).exists()
     assert 'id="train"' not in as_ada.get("/choices/").content.decode()
@@ -182,30 +182,15 @@ def test_while_the_site_is_closed_a_yes_is_refused(as_ada, ada, train, closed):
     assert not Decision.objects.for_subject(ada.pk).exists()
 
 
-def test_while_the_site_is_closed_a_withdrawal_and_a_pause_are_taken_as_pending(as_ada, ada, train, closed):
+def test_while_the_site_is_closed_a_withdrawal_is_taken_as_pending(as_ada, ada, train, closed):
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     page = as_ada.get("/choices/")
     closed()
-    for answer in (press(as_ada, page, "withdraw", "train"), press(as_ada, page, "pause", length="120")):
-        assert answer.status_code == 202
-        assert "its entry in the log is pending" in text_of(answer)
+    answer = press(as_ada, page, "withdraw", "train")
+    assert answer.status_code == 202
+    assert "its entry in the log is pending" in text_of(answer)
     assert gate.read(ada.pk).grants == {}
     assert "Daylight is closed" in text_of(as_ada.get("/choices/"))
-
-
-@pytest.mark.parametrize(
-    ("length", "minutes"), [("30", 30), ("120", 120), ("week", 7 * 24 * 60), ("", 30), ("nonsense", 30)]
-)
-def test_a_pause_lasts_as_long_as_chosen(as_ada, ada, train, length, minutes):
-    press(as_ada, as_ada.get("/choices/"), "pause", length=length)
-    [pause] = gate.read(ada.pk).pauses
-    assert abs(pause.to_ms - pause.from_ms - minutes * 60_000) < 5_000
-
-
-def test_a_pause_can_be_ended(as_ada, ada, train):
-    press(as_ada, as_ada.get("/choices/"), "pause")
-    press(as_ada, as_ada.get("/choices/"), "resume")
-    assert gate.read(ada.pk).paused_until(int(timezone.now().timestamp() * 1000)) is None
 
 
 def test_each_version_of_a_notice_stays_readable_and_cannot_bring_markup_in(as_ada, train):
@@ -239,5 +224,5 @@ def test_it_takes_the_same_number_of_queries_for_one_purpose_and_for_ten(
         as_ada.get("/choices/")
 
 
-# Seven of them find the session, the person, and keep the list of open sessions.
-QUERIES = 16
+# Seven of them find the session, the person, and keep the list of open sessions; one is the menu's.
+QUERIES = 17
