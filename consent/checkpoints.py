@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from consent import journal, outside, tree
+from consent import journal, keyfile, outside, tree
 from consent.models import ONLY_ROW, Checkpoint, LedgerHead
-from consent.note import Head, Signer, Verifier
+from consent.note import Head
+
+signer = keyfile.signer
+signers = keyfile.signers
+verifiers = keyfile.verifiers
+vkey_path = keyfile.vkey_path
 
 
 def folder() -> Path:
@@ -33,8 +40,32 @@ def last_outside() -> Head | None:
     return Head.from_text(str(found.get("note")))
 
 
-def keep_outside(note: str) -> None:
-    outside.append(path(), [{"note": note}])
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint as the copy outside has it."""
+
+    note: str
+    signed_at: datetime
+
+    @classmethod
+    def of(cls, line: dict[str, Any]) -> Kept | None:
+        """Read a line; None for one from before lines had a time, or that has a wrong one."""
+        try:
+            return cls(str(line["note"]), datetime.fromisoformat(line["signed_at"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def keep_outside(note: str, signed_at: datetime) -> Kept:
+    outside.append(path(), [{"note": note, "signed_at": signed_at.isoformat()}])
+    return Kept(note, signed_at)
+
+
+def kept(size: int) -> Kept | None:
+    """Return the newest checkpoint outside, if it is of this size: who signed it was stopped before it was stored."""
+    line = outside.last(path())
+    found = Kept.of(line) if line else None
+    return found if found and Head.from_text(found.note).size == size else None
 
 
 def fault() -> str:
@@ -64,39 +95,3 @@ def _compare(head: Head, size: int) -> str:
     if tree.root_at(head.size) != head.root:
         return _("The first %(published)d entries of the ledger are not those that were published.") % facts
     return ""
-
-
-def signer() -> Signer | None:
-    """Return the ledger's key, or None where it cannot be read or is that of another log."""
-    try:
-        found = Signer.from_text(Path(settings.LEDGER_KEY_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if found.name == settings.LEDGER_ORIGIN else None
-
-
-def vkey_path() -> Path:
-    return Path(settings.LEDGER_KEY_FILE).with_name("ledger.vkey")
-
-
-def verifiers() -> list[Verifier]:
-    """Return every published key of this log, newest last; raises OSError or ValueError."""
-    text = vkey_path().read_text(encoding="utf-8")
-    return [Verifier.from_text(line) for line in text.splitlines() if line.strip()]
-
-
-def make_key() -> bool:
-    """Make the signing key and publish its verifier key beside it; return whether there was none."""
-    key = Path(settings.LEDGER_KEY_FILE)
-    made = not key.exists()
-    if made:
-        key.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(Signer.make(settings.LEDGER_ORIGIN).to_text() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    if not vkey_path().exists():
-        signer = Signer.from_text(key.read_text(encoding="utf-8"))
-        vkey_path().write_text(signer.verifier().to_text() + "\n", encoding="utf-8")
-    return made

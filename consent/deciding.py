@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from consent import gate, journal, leaf, ledger
+from consent import gate, journal, leaf, ledger, terms
 from consent.models import ONLY_ROW, Checkpoint, Decision, Gate, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 from consent.values import Basis, DecisionKind, NotAllowed
@@ -21,6 +21,7 @@ SAVE_GRANTS = """
 UPDATE consent_gate g SET version = g.version + 1, grants = answered.grants::jsonb
 FROM unnest(%s::uuid[], %s::text[]) AS answered (subject_id, grants) WHERE g.subject_id = answered.subject_id
 """
+YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)
 OBJECTIONABLE = (Basis.PUBLIC_TASK, Basis.LEGITIMATE_INTEREST)
 
 
@@ -59,6 +60,8 @@ def decide(
     purpose = _purpose_for(kind, purpose_key)
     notice = _notice_for(kind, purpose_key, version, language)
     rows = gate.lock(subject_ids)
+    for row in rows:
+        _check_basis(kind, purpose, row)
     at = _now()
     decisions = [_decision(kind, row.subject_id, purpose_key, path, notice, at) for row in rows]
     installed.trail.record_own(f"decision.{kind}", [row.subject_id for row in rows], {"purpose": purpose_key})
@@ -77,18 +80,29 @@ def _append(decisions: Sequence[Decision]) -> None:
 
 
 def _purpose_for(kind: DecisionKind, purpose_key: str) -> Purpose:
+    if kind in YES:
+        # Shared, so that retiring the purpose either finds this grant or is found by it.
+        Purpose.objects.hold(purpose_key)
     try:
         purpose = Purpose.objects.get(pk=purpose_key)
     except Purpose.DoesNotExist as error:
         raise NotAllowed("purpose.unknown") from error
-    if purpose.on_consent != (kind in (DecisionKind.GIVEN, DecisionKind.REFUSED, DecisionKind.WITHDRAWN)):
-        raise NotAllowed("purpose.not_on_consent" if not purpose.on_consent else "purpose.on_consent")
-    if kind == DecisionKind.OBJECTED and purpose.basis not in OBJECTIONABLE:
-        raise NotAllowed("purpose.no_objection")
     # Taking back must work for ever, also for what is no longer done.
     if kind not in (DecisionKind.WITHDRAWN, DecisionKind.OBJECTED) and purpose.state != Purpose.State.LIVE:
         raise NotAllowed("purpose.not_live")
     return purpose
+
+
+def _check_basis(kind: DecisionKind, purpose: Purpose, row: Gate) -> None:
+    """Hold a no to the basis that the yes was given on, and any other answer to that of the purpose as it is."""
+    basis = purpose.basis
+    if kind in (DecisionKind.WITHDRAWN, DecisionKind.OBJECTED):
+        basis = row.grants.get(purpose.key, {}).get("basis", basis)
+    on_consent = basis == Basis.CONSENT
+    if on_consent != (kind in (DecisionKind.GIVEN, DecisionKind.REFUSED, DecisionKind.WITHDRAWN)):
+        raise NotAllowed("purpose.on_consent" if on_consent else "purpose.not_on_consent")
+    if kind == DecisionKind.OBJECTED and basis not in OBJECTIONABLE:
+        raise NotAllowed("purpose.no_objection")
 
 
 def _notice_for(kind: DecisionKind, purpose_key: str, version: int | None, language: str) -> NoticeVersion:
@@ -123,30 +137,51 @@ def _decision(
 def _turn(rows: Sequence[Gate], decisions: Sequence[Decision], purpose: Purpose, notice: NoticeVersion) -> None:
     """Write the answers into the gate rows."""
     journalled = LedgerState.objects.filter(pk=ONLY_ROW).values_list("journalled", flat=True).first() or 0
-    for row, decision in zip(rows, decisions, strict=True):
-        standing = gate.in_force(row.grants.pop(purpose.key, None), journalled)
-        if decision.kind in (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED):
-            row.grants[purpose.key] = _grant(purpose, notice, decision, standing)
+    at_ms = milliseconds(decisions[0].at)
+    standing = [gate.in_force(row.grants.pop(purpose.key, None), journalled, at_ms) for row in rows]
+    if decisions[0].kind in YES:
+        kept = _not_widened(notice, standing)
+        for row, decision, before in zip(rows, decisions, standing, strict=True):
+            row.grants[purpose.key] = _grant(purpose, notice, decision, before, kept)
     _save_grants(rows)
 
 
+def _not_widened(notice: NoticeVersion, standing: Sequence[dict[str, Any] | None]) -> set[str]:
+    """Return the hashes of those texts answered before that this one does not widen."""
+    answered = {each.get("sha256", "") for each in standing if each}
+    others = NoticeVersion.objects.filter(notice__purpose=notice.notice.purpose_id, sha256__in=answered)
+    read = others if answered - {notice.sha256} else ()
+    return {notice.sha256} | {each.sha256 for each in read if not terms.widened(each.compared, notice.compared)}
+
+
 def _grant(
-    purpose: Purpose, notice: NoticeVersion, decision: Decision, standing: dict[str, Any] | None
+    purpose: Purpose, notice: NoticeVersion, decision: Decision, standing: dict[str, Any] | None, kept: set[str]
 ) -> dict[str, Any]:
     """Return the grant as the gate row has it, with the standing one until the journal has the new one."""
     since = milliseconds(decision.at)
-    if standing and standing["covers"] == notice.covers:
+    if standing and (standing.get("sha256") in kept or standing["covers"] == notice.covers and "rules" not in standing):
         # The same yes again: what was observed under the first may still arrive.
         since = standing["since_ms"]
     made = {
         "basis": purpose.basis,
         "since_ms": since,
         "version": notice.version,
+        "sha256": notice.sha256,
         "leaf": decision.leaf_idx,
-        "covers": notice.covers,
+        **permission(notice, decision.at),
     }
     before = {name: value for name, value in (standing or {}).items() if name != "before"}
     return made | ({"before": before} if before else {})
+
+
+def permission(notice: NoticeVersion, at: datetime) -> dict[str, Any]:
+    """Return what a yes to this version at that time permits, as a grant in the gate row has it."""
+    until = terms.until(notice.terms, at)
+    return {
+        "covers": notice.covers,
+        **({"rules": terms.rules_of(notice.terms)} if notice.terms else {}),
+        **({"until_ms": milliseconds(until)} if until else {}),
+    }
 
 
 def _save_grants(rows: Sequence[Gate]) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
+from django.utils import timezone
 
+from consent import terms
 from consent.models import Gate
-from consent.values import Fence, GateState, Grant, NotAllowed, Pause, Restriction, Scope, Withheld
+from consent.values import FOREVER_MS, Fence, GateState, Grant, NotAllowed, Pause, Restriction, Scope, Withheld
 
 # One statement, so that no permission can be read with another moment's journal or closure.
 READ = """
@@ -18,6 +20,10 @@ SELECT g.version, g.key_epoch, g.active, g.grants::text, g.pauses::text, g.restr
        coalesce(s.journalled, 0), coalesce(s.closed_reason, '')
 FROM consent_gate g LEFT JOIN consent_ledgerstate s ON s.id = 1
 WHERE g.subject_id = %s
+"""
+STRIP = """
+WITH held AS (SELECT subject_id FROM consent_gate WHERE grants ? %s ORDER BY subject_id FOR UPDATE)
+UPDATE consent_gate g SET grants = g.grants - %s, version = g.version + 1 FROM held WHERE g.subject_id = held.subject_id
 """
 HOLD = READ + "FOR SHARE OF g"
 
@@ -45,6 +51,13 @@ def lock(subject_ids: Sequence[UUID]) -> list[Gate]:
     return rows
 
 
+def strip(purpose_key: str) -> int:
+    """Take a purpose out of every row, in the order of ids; return how many had it."""
+    with connections[router.db_for_write(Gate)].cursor() as cursor:
+        cursor.execute(STRIP, [purpose_key, purpose_key])
+        return int(cursor.rowcount)
+
+
 def _state(subject_id: UUID, sql: str) -> GateState | None:
     with connections[router.db_for_read(Gate)].cursor() as cursor:
         cursor.execute(sql, [subject_id])
@@ -56,7 +69,7 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
         subject_id=subject_id,
         version=version,
         key_epoch=epoch,
-        grants=grants_in_force(json.loads(grants), journalled) if active else {},
+        grants=grants_in_force(json.loads(grants), journalled, _now_ms()) if active else {},
         pauses=tuple(Pause(**each) for each in json.loads(pauses)),
         restrictions=tuple(map(_restriction, json.loads(restrictions))),
         fences=tuple(map(_fence, json.loads(fences))),
@@ -64,16 +77,21 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
     )
 
 
-def grants_in_force(raw: dict[str, Any], journalled: int) -> dict[str, Grant]:
-    """Return the grants that the journal has; while a new answer waits for it, the one before stands."""
-    standing = ((purpose, in_force(entry, journalled)) for purpose, entry in raw.items())
+def _now_ms() -> int:
+    return int(timezone.now().timestamp() * 1000)
+
+
+def grants_in_force(raw: dict[str, Any], journalled: int, now_ms: int) -> dict[str, Grant]:
+    """Return what the journal has and has not lapsed; while a new answer waits, the one before it stands."""
+    standing = ((purpose, in_force(entry, journalled, now_ms)) for purpose, entry in raw.items())
     return {purpose: _grant(purpose, entry) for purpose, entry in standing if entry is not None}
 
 
-def in_force(entry: dict[str, Any] | None, journalled: int) -> dict[str, Any] | None:
+def in_force(entry: dict[str, Any] | None, journalled: int, now_ms: int) -> dict[str, Any] | None:
     while entry is not None and entry["leaf"] >= journalled:
         entry = entry.get("before")
-    return entry
+    lapsed = entry is not None and (entry.get("until_ms") or FOREVER_MS) <= now_ms
+    return None if lapsed else entry
 
 
 def _grant(purpose: str, entry: dict[str, Any]) -> Grant:
@@ -84,6 +102,9 @@ def _grant(purpose: str, entry: dict[str, Any]) -> Grant:
         version=entry["version"],
         leaf=entry["leaf"],
         covers={source: frozenset(named) for source, named in entry["covers"].items()},
+        sha256=entry.get("sha256", ""),
+        rules=terms.read_rules(entry["rules"]) if "rules" in entry else None,
+        until_ms=entry.get("until_ms"),
     )
 
 
@@ -111,6 +132,8 @@ def allows(
     """
     grant = state.grants.get(purpose) if state else None
     if state is None or grant is None or category not in grant.covers.get(source, ()):
+        return Withheld.NOT_PERMITTED
+    if grant.until_ms is not None and t_ms >= grant.until_ms:
         return Withheld.NOT_PERMITTED
     if t_ms < grant.since_ms and not imported:
         return Withheld.BEFORE_GRANT

@@ -19,7 +19,7 @@ from consent.models import (
     LedgerState,
     Opening,
 )
-from consent.note import Head
+from consent.note import Head, sign_note
 from consent.ports import installed
 from consent.values import Closed
 
@@ -142,15 +142,13 @@ def sign() -> Checkpoint | None:
 
 
 def _sign(size: int) -> Checkpoint | None:
-    signer = checkpoints.signer()
-    if signer is None:
+    signers = checkpoints.signers()
+    if not signers:
         logger.error("the signing key of the ledger cannot be read: receipts are pending")
         return None
-    head = Head(signer.name, size, tree.root_at(size))
-    note = signer.sign(head.to_text())
-    # Outside first: what the database has signed must never be more than what can be held against it.
-    checkpoints.keep_outside(note)
-    made = Checkpoint(size=size, root=head.root, note=note, signed_at=timezone.now())
+    head = Head(settings.LEDGER_ORIGIN, size, tree.root_at(size))
+    kept = checkpoints.kept(size) or checkpoints.keep_outside(sign_note(head.to_text(), signers), timezone.now())
+    made = Checkpoint(size=size, root=head.root, note=kept.note, signed_at=kept.signed_at)
     made.save()
-    installed.publisher.publish(note)
+    installed.publisher.publish(kept.note)
     return made

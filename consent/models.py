@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import models
+from django.db import connections, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from consent import leaf
+from consent import leaf, terms
 from consent.guards import OnlyGrowsModel, OnlyGrowsQuerySet
 from consent.values import Basis, DecisionKind, Grant
 
@@ -19,6 +20,11 @@ ONLY_ROW = 1
 class PurposeQuerySet(models.QuerySet):
     def live(self) -> PurposeQuerySet:
         return self.filter(state=Purpose.State.LIVE)
+
+    def hold(self, key: str) -> None:
+        """Keep a purpose from being retired until the caller's transaction ends; others may hold it too."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT 1 FROM consent_purpose WHERE key = %s FOR SHARE", [key])
 
 
 class Purpose(models.Model):
@@ -35,6 +41,8 @@ class Purpose(models.Model):
     alternative = models.TextField(blank=True)
     categories = models.JSONField(default=list)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
+    retired_at = models.DateTimeField(null=True)
+    asked_again_at = models.DateTimeField(null=True)
 
     objects = PurposeQuerySet.as_manager()
 
@@ -66,7 +74,11 @@ class NoticeVersionQuerySet(OnlyGrowsQuerySet):
 
     def in_force(self, purpose_key: str, language: str = "en") -> NoticeVersion | None:
         """Return the newest valid version in this language or, where there is none, in English or any other."""
-        found = self.valid().filter(notice__purpose_id=purpose_key).select_related("notice")
+        return self.in_force_of([purpose_key], language).get(purpose_key)
+
+    def in_force_of(self, purpose_keys: Iterable[str], language: str = "en") -> dict[str, NoticeVersion]:
+        """Return the version in force of each purpose that has one."""
+        found = self.valid().filter(notice__purpose_id__in=list(purpose_keys)).select_related("notice")
         ranked = found.annotate(
             rank=models.Case(
                 models.When(notice__language=language, then=0),
@@ -75,11 +87,15 @@ class NoticeVersionQuerySet(OnlyGrowsQuerySet):
                 output_field=models.IntegerField(),
             )
         )
-        return ranked.order_by("rank", "notice__language", "-version").first()
+        first = ("notice__purpose_id", "rank", "notice__language", "-version")
+        return {each.notice.purpose_id: each for each in ranked.order_by(*first).distinct("notice__purpose_id")}
 
 
 class NoticeVersion(OnlyGrowsModel):
-    """`covers` is {source: [category]}: what saying yes to this text permits."""
+    """`covers` is {source: [category]}: what saying yes to this text permits; `terms` is all it says, for machines.
+
+    The text ends with the digest of its terms, so that its own hash binds both.
+    """
 
     notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="versions")
     version = models.PositiveIntegerField()
@@ -87,6 +103,7 @@ class NoticeVersion(OnlyGrowsModel):
     sha256 = models.CharField(max_length=64)
     valid_from = models.DateTimeField()
     covers = models.JSONField(default=dict)
+    terms = models.JSONField(default=dict)
 
     objects = NoticeVersionQuerySet.as_manager()
 
@@ -96,6 +113,11 @@ class NoticeVersion(OnlyGrowsModel):
 
     def __str__(self) -> str:
         return f"{self.notice} v{self.version}"
+
+    @property
+    def compared(self) -> terms.Terms:
+        """What two versions are compared by; without terms, what they cover."""
+        return self.terms or terms.from_covers(self.covers)
 
     def differs_from(self, grant: Grant) -> bool:
         """Return whether this asks for something else than was answered, so that the person must be asked."""

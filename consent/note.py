@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 ED25519 = b"\x01"
 SKEY_PREFIX = "PRIVATE+KEY+"
 DASH = "\u2014"
+# Of a note with more lines than any log and its witnesses write, nothing is verified.
+MOST_SIGNATURES = 100
 
 
 def _key_id(name: str, public: bytes) -> bytes:
@@ -25,11 +28,14 @@ def _check_name(name: str) -> None:
 
 
 def _base64(text: str) -> bytes:
-    """Raises ValueError, also for characters that base64 has not."""
+    """Raises ValueError, also for characters that base64 has not and for a second spelling of the same bytes."""
     try:
-        return base64.b64decode(text.encode(), validate=True)
+        raw = base64.b64decode(text.encode(), validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("not base64 as it is written")
+    return raw
 
 
 def _key_parts(name: str, key_id: str, body: str) -> bytes:
@@ -113,9 +119,17 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """Return the signed note of a text; raises ValueError for a text that cannot be one."""
-        _check_text(text)
+        return sign_note(text, [self])
+
+    def line(self, text: str) -> str:
         signed = base64.b64encode(self.verifier().key_id + self.signature(text.encode())).decode()
-        return f"{text}\n{DASH} {self.name} {signed}\n"
+        return f"{DASH} {self.name} {signed}\n"
+
+
+def sign_note(text: str, signers: Sequence[Signer]) -> str:
+    """Return a text with a signature line of each; raises ValueError for a text that cannot be a note."""
+    _check_text(text)
+    return f"{text}\n" + "".join(each.line(text) for each in signers)
 
 
 def _check_text(text: str) -> None:
@@ -149,6 +163,8 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     if at < 0 or not lines.endswith("\n"):
         raise ValueError("not a signed note")
     _check_text(text)
+    if lines.count("\n") > MOST_SIGNATURES:
+        raise ValueError("a note has at most a hundred signatures")
     return text, [_signature(line) for line in lines[:-1].split("\n")]
 
 

@@ -34,7 +34,7 @@ def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     finally:
         os.close(handle)
     if new:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _write(handle: int, data: bytes) -> None:
@@ -50,7 +50,7 @@ def _torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,10 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 FOREVER_MS = 2**53
+# Who said no is left alone for this long, unless the notice widens.
+ASKED_AGAIN_AFTER = timedelta(days=90)
+# An answer that lapses is asked for anew this long before.
+RENEWED_BEFORE = timedelta(days=30)
 CATEGORIES = (
     "pointer_movement",
     "pointer_clicks",
@@ -120,8 +125,28 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """How a category may be collected."""
+
+    off_hours: bool = False
+    exact_timing: bool = False
+    content_apps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a source may collect: never while one of `blocked_apps` is in front, and each category as its rule says."""
+
+    blocked_apps: frozenset[str]
+    flows: dict[str, Rule]
+
+
+@dataclass(frozen=True)
 class Grant:
-    """A permission in force, with what the notice that was decided on covered."""
+    """A permission in force, with what the notice that was decided on covered, and by which rules.
+
+    `rules` is None where the notice stated none: then only what is collected by is in force. `until_ms` is out.
+    """
 
     purpose: str
     basis: str
@@ -129,6 +154,9 @@ class Grant:
     version: int
     leaf: int
     covers: dict[str, frozenset[str]]
+    sha256: str = ""
+    rules: dict[str, Rules] | None = None
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def make_notice(purpose_key="train", covers=None, text="What we do, and why.", l
 def make_purpose(key="train", basis="consent", covers=None, **over) -> Purpose:
     """Make a live purpose whose published notice covers {source: [category]}."""
     covers = COVERS if covers is None else covers
+    if basis == "consent":
+        over = {"refusal_consequence": "Nothing happens.", "alternative": "We do without.", **over}
     categories = over.pop("categories", sorted({each for named in covers.values() for each in named}))
     purpose = actions.define_purpose(
         key=key, title=over.pop("title", key.title()), basis=basis, categories=categories, **over

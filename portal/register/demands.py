@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,9 +28,9 @@ COUNTRIES = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT N
 EEA = frozenset(COUNTRIES.split())
 
 
-def missing() -> list[str]:
-    """Return everything that stands between the live register and the law, each with what to do."""
-    return [*_of_the_house(), *_of_purposes(), *_of_sources()]
+def missing(wanted: Collection[str] = ()) -> list[str]:
+    """Return what stands between the law and all that is live, or of the purposes `wanted`, each with what to do."""
+    return [*_of_the_house(), *_of_purposes(wanted), *_of_sources()]
 
 
 def _of_the_house() -> Iterator[str]:
@@ -44,14 +45,14 @@ def _of_the_house() -> Iterator[str]:
             }
 
 
-def _of_purposes() -> Iterator[str]:
+def _of_purposes(wanted: Collection[str]) -> Iterator[str]:
     records = {each.purpose_key: each for each in PurposeRecord.objects.all()}
     known = set(Recipient.objects.values_list("key", flat=True))
-    for purpose in Purpose.objects.live().order_by("key"):
+    for purpose in Purpose.objects.filter(Q(state=State.LIVE) | Q(pk__in=wanted)).order_by("key"):
         record = records.get(purpose.key)
         if record:
-            wanted = [*_of_basis(purpose, record), *_of_record(record, known)]
-            yield from (f"purpose {purpose.key}: {what}" for what in wanted)
+            lacking = [*_of_basis(purpose, record), *_of_record(record, known)]
+            yield from (f"purpose {purpose.key}: {what}" for what in lacking)
 
 
 def _of_basis(purpose: Purpose, record: PurposeRecord) -> Iterator[str]:

@@ -145,10 +145,12 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
     try:
         with transaction.atomic():
             missing = []
-            for policy in map(_policy_of, drafts):
+            policies = [_policy_of(draft) for draft in drafts]
+            for policy in policies:
                 missing += widened(policy)
                 bring_live(policy, by=by)
-            missing += demands.missing()
+            wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
+            missing += demands.missing(wanted)
             if missing or not keep:
                 raise NotYet(missing)
             publish(by=by)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from consent import actions as decisions
 from consent.models import NoticeVersion, Purpose
+from consent.values import Basis
 from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.register import notice_text, standing
@@ -83,15 +84,18 @@ def _put(table: Manager[Any], key: dict[str, Any], facts: dict[str, Any], *, onl
 
 
 def _write_purpose(part: PurposePart, state: State) -> None:
+    # What consent would not have live stays a draft, and the demands say what it lacks.
+    lacking = part.basis == Basis.CONSENT and not (part.refusal_consequence and part.alternative)
     decisions.define_purpose(
         key=part.key,
         title=part.title,
         description=part.description,
         basis=part.basis,
         refusal_consequence=part.refusal_consequence,
+        refusal_has_consequence=bool(part.refusal_has_consequence),
         alternative=part.alternative,
         categories=_collected(part.key),
-        state=state,
+        state=State.DRAFT if lacking and state == State.LIVE else state,
     )
     record = part.model_dump(
         include={

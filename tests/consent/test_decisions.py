@@ -171,7 +171,7 @@ def test_it_refuses_an_answer_that_does_not_fit_the_purpose(ada, basis, state, a
 def test_a_yes_to_what_is_retired_can_still_be_taken_back(ada):
     make_purpose()
     decide(actions.give, ada)
-    actions.define_purpose(key="train", title="Train", basis="consent", state="retired")
+    actions.retire_purpose(key="train")
     decide(actions.withdraw, ada)
     assert why_not(ada) == Withheld.NOT_PERMITTED
 
