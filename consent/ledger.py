@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 

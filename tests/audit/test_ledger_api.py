@@ -7,6 +7,7 @@ import logging
 import uuid
 
 import pytest
+from django.utils import timezone
 
 from consent import checkpoints, ledger, merkle, note
 from consent.models import LedgerLeaf
@@ -111,7 +112,7 @@ def test_a_head_that_the_database_no_longer_has_closes_the_ledger_and_is_written
     folder = checkpoints.folder()
     kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     forged = checkpoints.signer().sign(note.Head(settings.LEDGER_ORIGIN, 9, bytes(32)).to_text())
-    checkpoints.keep_outside(forged)
+    checkpoints.keep_outside(forged, timezone.now())
     tasks.check_ledger()
     assert ledger.closed()
     for path, data in kept.items():
