@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -80,13 +79,16 @@ def _look(token: Token, source: str, named: str | None) -> tuple[hot.Known, Sour
         raise Problem(404, "not_found", "Nothing has such a name.")
     whom = _subject_id(named) if named else token.user_id
     known = hot.look(source, whom or "", _writer(token))
-    if known.source is None:
+    found = known.source
+    if found is None:
         raise Problem(404, "source.unknown", "There is no such source.", [("/source", "unknown")])
     token.require_source(source)
     employee = known.employee
     if employee is None or token.user_id not in (None, employee.pk):
         employee = subject_or_404(token, named or str(token.user_id))
-    return known, known.source, employee
+        # Found under another name: what is known of the source has to be known of this person.
+        known = hot.look(source, employee.pk, _writer(token))
+    return known, found, employee
 
 
 def _subject_id(named: str) -> UUID | str:
@@ -141,7 +143,7 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "") -> Htt
     state = gate.read(employee.pk)
     if state is not None and state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    body = msgspec.json.encode(_permissions(employee, named, known.rules, state or GateState(employee.pk, 0, 0)))
+    body = msgspec.json.encode(_permissions(employee, named, known, state or GateState(employee.pk, 0, 0)))
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("If-None-Match", ""), tag):
@@ -153,9 +155,9 @@ def _matches(asked: str, tag: str) -> bool:
     return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
 
 
-def _permissions(employee: Employee, source: Source, rules: Iterable[hot.Rule], state: GateState) -> dict[str, object]:
+def _permissions(employee: Employee, source: Source, known: hot.Known, state: GateState) -> dict[str, object]:
     now = round(timezone.now().timestamp() * 1000)
-    keeper = Gatekeeper(state, source, rules, employee, imported=source.kind == Kind.IMPORT)
+    keeper = Gatekeeper(state, source, known, employee, imported=source.kind == Kind.IMPORT)
     verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
     until = state.paused_until(now)
     return {
@@ -170,5 +172,5 @@ def _permissions(employee: Employee, source: Source, rules: Iterable[hot.Rule], 
             }
             for category, verdict in verdicts.items()
         },
-        "apps": {"blocked": sorted(source.blocked_apps)},
+        "apps": {"blocked": sorted(keeper.blocked_everywhere)},
     }

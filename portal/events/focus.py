@@ -39,7 +39,10 @@ def bare(fronts: list[Front]) -> list[Front]:
 
     A batch that comes late may be of just that time.
     """
-    return [Front(0, hidden=True)] if any(front.hidden for front in fronts) else []
+    if any(front.hidden for front in fronts):
+        return [Front(0, hidden=True)]
+    closed = sorted({purpose for front in fronts for purpose in front.shut})
+    return [Front(0, shut=tuple(closed))] if closed else []
 
 
 def opened(row: LastFocus) -> list[Front]:
@@ -54,9 +57,10 @@ def remember(subject_id: UUID, epoch: int, writer: str, source: str, fronts: Ite
     Keeps one month: the row is sealed under the key of that month's counts.
     """
     row = hot.lock_focus(subject_id, writer, source)
-    known = sorted([*recall(row, epoch), *map(_nameless, fronts)], key=attrgetter("t"))[-MOST_FRONTS:]
+    seen = [front if front.shown else _nameless(front) for front in fronts]
+    known = sorted([*recall(row, epoch), *seen], key=attrgetter("t"))[-MOST_FRONTS:]
     row.month, row.epoch = month_of(known[-1].t), epoch
-    within = [each if month_of(each.t) == row.month else Front(each.t, hidden=each.hidden) for each in known]
+    within = [each if month_of(each.t) == row.month else _nameless(each) for each in known]
     row.sealed = seal(row, _changes(within))
     hot.remember_focus(row)
 
@@ -70,7 +74,7 @@ def month_of(t: int) -> str:
 
 
 def _nameless(front: Front) -> Front:
-    return front if front.shown else Front(front.t, UNKNOWN_APP, front.hidden)
+    return Front(front.t, UNKNOWN_APP, front.hidden, shut=front.shut)
 
 
 def _changes(fronts: list[Front]) -> list[Front]:
@@ -79,5 +83,5 @@ def _changes(fronts: list[Front]) -> list[Front]:
     return [*fronts[:1], *later]
 
 
-def _says(front: Front) -> tuple[str, bool]:
-    return front.app, front.hidden
+def _says(front: Front) -> tuple[str, bool, tuple[str, ...]]:
+    return front.app, front.hidden, front.shut

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, Struct, UnsetType
 
 from consent import gate
-from consent.values import GateState, Scope, Withheld
+from consent.values import GateState, Withheld
 from portal.events.blocks import Binding
-from portal.events.hot import Rule
+from portal.events.hot import Known, Rule
+from portal.events.stricter import NONE, barred, edges, narrowed, shut
 from portal.events.tally import DayTally, Tally
 from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key, Window
 from portal.people.hours import inside
@@ -39,12 +40,16 @@ NOWHERE = Verdict(Withheld.NOT_PERMITTED.value)
 
 
 class Front(Struct, array_like=True, gc=False):
-    """From `t` on this app was in front; its name outlives the batch only if the focus event itself was kept."""
+    """From `t` on this app was in front; its name outlives the batch only if the focus event itself was kept.
+
+    `shut` are the purposes that an answer given before keeps the app out of; of a name that is known, it is asked anew.
+    """
 
     t: int
     app: str = UNKNOWN_APP
     hidden: bool = False
     shown: bool = False
+    shut: tuple[str, ...] = ()
 
 
 @dataclass
@@ -88,21 +93,23 @@ class Sifted:
             event.t, event.key = t, key
 
 
-Verdicts = dict[tuple[str, str, bool], Verdict]
+Verdicts = dict[tuple[str, str, bool, frozenset[str]], Verdict]
 Stretch = tuple[int, int, Share, Verdicts, bool]
 
 
 class Gatekeeper:
     """What a person's gate says about a source, remembered for as long as one batch takes."""
 
-    def __init__(
-        self, state: GateState, source: Source, flows: Iterable[Rule], employee: Employee, imported: bool
-    ) -> None:
+    def __init__(self, state: GateState, source: Source, known: Known, employee: Employee, imported: bool) -> None:
         self.state, self.source, self.imported = state, source.key, imported
+        self.bar = barred(state, known)
         self.blocked = frozenset(source.blocked_apps)
+        self.shut = shut(state, source.key, self.blocked)
         self.flows: dict[str, list[Rule]] = {}
-        for flow in flows:
-            self.flows.setdefault(flow.category, []).append(flow)
+        for flow in known.rules:
+            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key)
+            if stricter is not None:
+                self.flows.setdefault(flow.category, []).append(stricter)
         self.zone = ZoneInfo(employee.time_zone)
         self.inside = inside("" if imported else employee.working_hours, employee.time_zone)
         self._edges = edges(state)
@@ -111,7 +118,7 @@ class Gatekeeper:
     @property
     def granted(self) -> bool:
         """Whether anything at all of this source is permitted, at whatever time."""
-        return any(
+        return not self.bar and any(
             category in self.state.grants[flow.purpose_key].covers.get(self.source, ())
             for category, flows in self.flows.items()
             for flow in flows
@@ -132,9 +139,23 @@ class Gatekeeper:
         share = days.setdefault(day, Share())
         return low, high, share, self._verdicts.setdefault((place, working), {}), working
 
-    def judge(self, category: str, app: str, hidden: bool, t: int, working: bool) -> Verdict:
-        """Ask for every purpose; the best answer counts, and of the refusals the one that came nearest to a yes."""
-        asked = [(flow, self._reason(flow, app, hidden, t, working)) for flow in self.flows.get(category, ())]
+    @property
+    def blocked_everywhere(self) -> frozenset[str]:
+        """Apps of which nothing is kept for any purpose that is permitted."""
+        asked = {flow.purpose_key for flows in self.flows.values() for flow in flows} & self.state.grants.keys()
+        return self.blocked | {app for app, purposes in self.shut.items() if asked and asked <= purposes}
+
+    def judge(
+        self, category: str, app: str, hidden: bool, t: int, working: bool, shut: frozenset[str] = NONE
+    ) -> Verdict:
+        """Ask for every purpose; the best answer counts, and of the refusals the one that came nearest to a yes.
+
+        `hidden` keeps the app out of all of them, `shut` out of those that it names.
+        """
+        asked = [
+            (flow, self._reason(flow, app, hidden or flow.purpose_key in shut, t, working))
+            for flow in self.flows.get(category, ())
+        ]
         kept = [flow for flow, reason in asked if reason is None]
         if kept:
             # The strictest of the purposes decides how exactly a keystroke is timed.
@@ -146,10 +167,14 @@ class Gatekeeper:
     def now(self, category: str, t: int) -> Verdict:
         """Answer for an app that nothing is known of; typed text is asked for each app that it may come from."""
         working = self.inside(t)
+        if self.bar:
+            return Verdict(self.bar)
         if category != CONTENT:
             return self.judge(category, UNKNOWN_APP, False, t, working)
         apps = {app for flow in self.flows.get(CONTENT, ()) for app in flow.content_apps}
-        asked = [self.judge(CONTENT, app, app in self.blocked, t, working) for app in sorted(apps)]
+        asked = [
+            self.judge(CONTENT, app, app in self.blocked, t, working, self.shut.get(app, NONE)) for app in sorted(apps)
+        ]
         granted = [verdict for verdict in asked if not verdict.reason]
         return max(granted or asked or [NOWHERE], key=lambda verdict: len(verdict.purposes))
 
@@ -172,28 +197,12 @@ class Gatekeeper:
         return reason
 
 
-def edges(state: GateState) -> list[int]:
-    """Return the instants at which any answer of this gate may change."""
-    found: set[int | None] = {grant.since_ms for grant in state.grants.values()}
-    for pause in state.pauses:
-        found |= {pause.from_ms, pause.to_ms}
-    for restriction in state.restrictions:
-        found |= {restriction.from_ms, restriction.to_ms, *_times(restriction.scope)}
-    for fence in state.fences:
-        found |= {fence.asked_ms, *_times(fence.scope)}
-    return sorted(edge for edge in found if edge is not None)
-
-
-def _times(scope: Scope) -> tuple[int | None, int | None]:
-    return scope.from_ms, scope.to_ms
-
-
 class Sieve:
     """Goes through a batch in order of time, knowing which window is in front."""
 
     def __init__(self, keeper: Gatekeeper) -> None:
         self.keeper, self.sifted = keeper, Sifted()
-        self.front = Front(0)
+        self.front, self.shut = Front(0), NONE
         self.low = self.high = 0
         self.share, self.verdicts, self.working = Share(), {}, True
         # For what is neither a key nor a window and is kept: its binding, until time or window change the answer.
@@ -201,6 +210,7 @@ class Sieve:
 
     def turn_to(self, front: Front) -> None:
         self.front = front
+        self.shut = self.keeper.shut.get(front.app, NONE) if front.shown else frozenset(front.shut)
         self.ways.clear()
 
     def take(self, event: Base) -> None:
@@ -214,13 +224,14 @@ class Sieve:
         app = self.front.app if event.app is UNSET else event.app
         hidden = self.front.hidden or app in self.keeper.blocked
         hidden = hidden or (isinstance(event, Window) and event.private is True)
-        verdict = self._verdict(event.category, app, hidden, event.t)
+        closed = self.shut | self.keeper.shut.get(app, NONE)
+        verdict = self._verdict(event.category, app, hidden, closed, event.t)
         if verdict.reason:
             reasons = self.share.withheld.setdefault(event.category, {})
             reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
             return
         self.front.shown = self.front.shown or focus
-        contents = self._keystroke(event, verdict, app, hidden) if isinstance(event, Key) else ()
+        contents = self._keystroke(event, verdict, app, hidden, closed) if isinstance(event, Key) else ()
         named = event.app is not UNSET or self.front.shown
         way = self.share.keep(event, (verdict.purposes, contents, app if named else None))
         if not isinstance(event, Key | Window):
@@ -228,22 +239,25 @@ class Sieve:
 
     def _come_to_front(self, event: Focus) -> None:
         app = UNKNOWN_APP if event.app is UNSET else event.app
-        self.turn_to(Front(event.t, app, event.private is True or app in self.keeper.blocked))
+        closed = tuple(sorted(self.keeper.shut.get(app, NONE)))
+        self.turn_to(Front(event.t, app, event.private is True or app in self.keeper.blocked, shut=closed))
         self.sifted.fronts.append(self.front)
 
-    def _verdict(self, category: str, app: str, hidden: bool, t: int) -> Verdict:
-        asked = (category, app, hidden)
+    def _verdict(self, category: str, app: str, hidden: bool, closed: frozenset[str], t: int) -> Verdict:
+        asked = (category, app, hidden, closed)
         verdict = self.verdicts.get(asked)
         if verdict is None:
-            verdict = self.verdicts[asked] = self.keeper.judge(*asked, t, self.working)
+            verdict = self.verdicts[asked] = self.keeper.judge(category, app, hidden, t, self.working, closed)
         return verdict
 
-    def _keystroke(self, event: Key, verdict: Verdict, app: str, hidden: bool) -> tuple[str, ...]:
+    def _keystroke(
+        self, event: Key, verdict: Verdict, app: str, hidden: bool, closed: frozenset[str]
+    ) -> tuple[str, ...]:
         """Take off what says more than is permitted; return what the typed character may be used for."""
         allowed: tuple[str, ...] = ()
         self.sifted.touched.append((event, event.t, event.key))
         if event.key is not UNSET:
-            allowed = self._verdict(CONTENT, app, hidden, event.t).purposes
+            allowed = self._verdict(CONTENT, app, hidden, closed, event.t).purposes
             if allowed:
                 self.share.contents += 1
             else:

@@ -8,20 +8,32 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from consent.values import GateState
+from consent.values import FOREVER_MS, GateState
 from portal.events.models import BatchReceipt, Block, LastFocus
 from portal.people.models import Employee
 from portal.planned import planned, run
 from portal.register.models import Source
+from portal.register.standing import concerns
 
-# Source with its live flows, person, and the last window of this sender: each may be missing without the others.
+# Source with its live flows, person, whether their country has agreed to the source, what has to be acknowledged first,
+# and the last window of this sender: each may be missing without the others.
 LOOK = """
-SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, l.month, l.epoch, l.sealed
+SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction, l.month, l.epoch, l.sealed,
+       NOT EXISTS (
+           SELECT 1 FROM register_controller c WHERE c.agreement_required
+              AND (c.agreement_countries = '[]' OR c.agreement_countries ? split_part(e.jurisdiction, '-', 1)))
+       OR EXISTS (
+           SELECT 1 FROM register_worksagreement w
+            WHERE w.source_id = s.key AND w.country IN ('', split_part(e.jurisdiction, '-', 1))),
+       (SELECT jsonb_agg(jsonb_build_array(p.purpose_key, p.jurisdictions)) FROM register_purposerecord p
+          JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge)
   FROM (SELECT 1) one
   LEFT JOIN (
        SELECT key, kind, blocked_apps,
-              (SELECT jsonb_agg(jsonb_build_array(category, purpose_key, off_hours, exact_timing, content_apps))
-                 FROM register_flow f WHERE f.source_id = r.key AND f.state = 'live') rules
+              (SELECT jsonb_agg(jsonb_build_array(
+                          f.category, f.purpose_key, f.off_hours, f.exact_timing, f.content_apps, p.jurisdictions))
+                 FROM register_flow f LEFT JOIN register_purposerecord p ON p.purpose_key = f.purpose_key
+                WHERE f.source_id = r.key AND f.state = 'live') rules
          FROM register_source r WHERE state = 'live') s ON s.key = %s
   LEFT JOIN people_employee e ON e.{named_by} = %s
   LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = %s
@@ -38,11 +50,13 @@ REMEMBER = """
 UPDATE events_lastfocus SET month = %s, epoch = %s, sealed = %s
  WHERE subject_id = %s AND writer = %s AND source = %s
 """
-# Holds the gate row, if it is still as it was read, until the commit; a decision being made is waited for. Waits also
-# for another transaction that takes the same batch, and writes nothing if that one commits.
+# Holds the gate row until the commit, if it is still as it was read and none of its answers lapsed since; a decision
+# being made is waited for. Waits also for another transaction that takes the same batch, and writes nothing if that
+# one commits.
 CLAIM = """
 WITH held AS (
     SELECT 1 FROM consent_gate WHERE subject_id = %s AND version = %s AND key_epoch = %s
+       AND extract(epoch FROM clock_timestamp()) * 1000 < %s
        AND NOT EXISTS (SELECT 1 FROM consent_ledgerstate WHERE closed_reason <> '') FOR SHARE
 ), claimed AS (
     INSERT INTO events_batchreceipt (id, writer, batch, subject_id, digest, answer, imported, arrived, settled)
@@ -55,7 +69,8 @@ STORE = """, stored AS (
       FROM claimed, (VALUES {blocks}) AS given(subject_id, day, epoch, body, counts)
 )"""
 BLOCK = "(%s::uuid, %s::date, %s::int, %s::bytea, %s::bytea)"
-CLAIM_TYPES = ("uuid", "bigint", "int", "uuid", "text", "uuid", "uuid", "bytea", "bytea", "bool", "date", "date")
+HELD_TYPES = ("uuid", "bigint", "int", "bigint")
+CLAIM_TYPES = (*HELD_TYPES, "uuid", "text", "uuid", "uuid", "bytea", "bytea", "bool", "date", "date")
 BLOCK_TYPES = ("uuid", "date", "int", "bytea", "bytea")
 STORED = " SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM claimed)"
 
@@ -73,12 +88,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known when a batch or a question comes in; None where there is no such live source or person."""
+    """What is known when a batch or a question comes in; None where there is no such live source or person.
+
+    `rules` are the flows that concern the person, `first` the purposes of which they have to be told before anything is
+    collected; not `agreed` is a source that their country's works agreement is still missing for.
+    """
 
     source: Source | None
     rules: tuple[Rule, ...]
     employee: Employee | None
     focus: LastFocus | None
+    agreed: bool = True
+    first: tuple[str, ...] = ()
 
 
 def _json(value: Any) -> Any:
@@ -91,13 +112,22 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
     by = "id" if isinstance(named, UUID) else "employee_number"
     types = ("text", "uuid" if by == "id" else "text", "text")
     row = planned(f"daylight_look_{by}", types, LOOK.format(named_by=by), [source, named, writer])[0]
-    kind, blocked, rules, subject_id, zone, hours, month, epoch, sealed = row
+    kind, blocked, rules, subject_id, zone, hours, where, month, epoch, sealed, agreed, first = row
     known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
-    person = Employee(id=subject_id, time_zone=zone, working_hours=hours) if subject_id else None
-    focus = None
-    if month:
-        focus = _focus(subject_id, writer, source, (month, epoch, sealed))
-    return Known(known_source, tuple(Rule(*each[:4], frozenset(each[4])) for each in _json(rules) or ()), person, focus)
+    if not subject_id:
+        return Known(known_source, (), None, None)
+    return Known(
+        known_source,
+        tuple(_rule(each) for each in _json(rules) or () if not each[5] or concerns(each[5], where)),
+        Employee(id=subject_id, time_zone=zone, working_hours=hours, jurisdiction=where),
+        _focus(subject_id, writer, source, (month, epoch, sealed)) if month else None,
+        agreed,
+        tuple(purpose for purpose, named in _json(first) or () if concerns(named, where)),
+    )
+
+
+def _rule(row: list[Any]) -> Rule:
+    return Rule(*row[:4], frozenset(row[4]))
 
 
 def _focus(subject_id: UUID, writer: str, source: str, row: tuple[str, int, bytes]) -> LastFocus:
@@ -125,10 +155,15 @@ class Taken(Exception):
     """This batch was taken before: nothing was written."""
 
 
+def _lapses(state: GateState) -> int:
+    """Return when the first of the answers ends by itself."""
+    return min((grant.until_ms for grant in state.grants.values() if grant.until_ms is not None), default=FOREVER_MS)
+
+
 def store(state: GateState, receipt: BatchReceipt, blocks: Sequence[Block]) -> None:
     """Write receipt and blocks, in one statement and under the gate as it was read; raises Changed or Taken."""
     r = receipt
-    values: list[Any] = [state.subject_id, state.version, state.key_epoch]
+    values: list[Any] = [state.subject_id, state.version, state.key_epoch, _lapses(state)]
     values += [r.pk, r.writer, r.batch, r.subject_id, r.digest, r.answer, r.imported, r.arrived, r.settled]
     for block in blocks:
         values += [block.subject_id, block.day, block.epoch, block.body, block.counts]
