@@ -29,5 +29,6 @@ app.conf.beat_schedule = {
     },
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
+    "mail the newest checkpoint": {"task": "portal.oversight.tasks.mail_checkpoint", "schedule": 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

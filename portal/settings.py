@@ -61,6 +61,7 @@ SWEEP_SECONDS = env.number("SWEEP_SECONDS", 5)
 FOLD_SECONDS = env.number("FOLD_SECONDS", 60)
 CHECKPOINT_SECONDS = env.number("CHECKPOINT_SECONDS", 30)
 BUNDLE_DAYS = env.number("BUNDLE_DAYS", 7)
+LAPSED_CONSENT_DAYS = env.number("LAPSED_CONSENT_DAYS", 30)
 INGEST_BATCHES_PER_MINUTE = env.number("INGEST_BATCHES_PER_MINUTE", 60)
 
 # --- databases: the owner only migrates; everything else is the role without rights to change history
@@ -116,6 +117,7 @@ STORAGES = {
 # --- Django
 INSTALLED_APPS = [
     "portal.apps.PortalConfig",
+    "portal.oversight",
     "portal.rights",
     "portal.events",
     "portal.people",

@@ -1,0 +1,12 @@
+"""What beat asks for: copies of the ledger's head, and counts of answers."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from portal.oversight import checkpoints
+
+
+@shared_task
+def mail_checkpoint() -> None:
+    checkpoints.mail_newest()
