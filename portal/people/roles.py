@@ -24,7 +24,16 @@ class Role(models.TextChoices):
 # A permission is a dotted codename. None of them lets anybody but the person read a single event.
 ROLES: dict[str, frozenset[str]] = {
     Role.HR: frozenset({"requests.handle"}),
-    Role.LEGAL: frozenset({"requests.handle", "register.read", "register.change", "register.approve", "audit.read"}),
+    Role.LEGAL: frozenset(
+        {
+            "requests.handle",
+            "objections.decide",
+            "register.read",
+            "register.change",
+            "register.approve",
+            "audit.read",
+        }
+    ),
     Role.COUNCIL: frozenset({"register.read", "register.approve", "audit.read"}),
     Role.ENGINEER: frozenset({"register.read", "releases.handle"}),
     Role.OPERATOR: frozenset({"register.read", "sources.operate", "clients.manage"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,13 +15,12 @@ from django.utils.translation import gettext as _
 
 from consent import actions as decisions
 from consent.actions import Recorded
-from consent.models import Decision
-from consent.values import DecisionKind, Scope
+from consent.values import Scope
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
 from portal.events import rewrite
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, plans
+from portal.rights import bundle, calling_back, plans
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import act, actor_key, digest, plan, put_in, reused, set_deadline
 from portal.rights.values import (
@@ -37,11 +36,11 @@ from portal.rights.values import (
     OpenedBy,
     Refusal,
     State,
+    refusals,
 )
 
 EVERYTHING = Scope()
 ERASE_LATER = timedelta(hours=72)
-NO = frozenset({DecisionKind.WITHDRAWN, DecisionKind.REFUSED, DecisionKind.OBJECTED})
 
 
 def open_request(
@@ -53,6 +52,7 @@ def open_request(
     format: str = Format.CSV,
     opened_by: str = OpenedBy.SELF,
     ground: str = "",
+    purpose_key: str = "",
     note: str = "",
     received_at: datetime | None = None,
     channel: str = "",
@@ -69,6 +69,7 @@ def open_request(
     received = received_at.isoformat() if received_at else ""
     wanted = SubjectRequest(
         **asked,
+        purpose_key=purpose_key,
         subject_id=subject_id,
         opened_by=opened_by,
         opener_id=actor_key(by),
@@ -102,18 +103,27 @@ def why_not_handle(request: SubjectRequest, by: Actor) -> str:
     """Return the code of what keeps this actor from deciding, empty if nothing does."""
     if actor_key(by) == request.opener_id:
         return "handler.opened_it"
+    objection = request.kind == Kind.OBJECTION
     if by.kind == ActorKind.CLIENT:
-        return ""
+        return "handler.not_legal" if objection else ""
     employee = find(UUID(by.id)) if by.kind == ActorKind.PERSON else None
     if employee is None or not employee.has_perm("requests.handle"):
         return "handler.not_permitted"
-    return "handler.concerned" if in_line(employee.pk, request.subject_id) else ""
+    if in_line(employee.pk, request.subject_id):
+        return "handler.concerned"
+    return "handler.not_legal" if objection and not employee.has_perm("objections.decide") else ""
+
+
+def cannot_decide(code: str) -> NotAllowed:
+    if code == "handler.not_legal":
+        return NotAllowed(code, _("Only legal decides on an objection."))
+    return NotAllowed(code, _("You cannot decide on this request."))
 
 
 def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
     """Lock the row for a decision; raises NotAllowed if it is not this actor's or nobody's to take."""
     if code := why_not_handle(request, by):
-        raise NotAllowed(code, _("You cannot decide on this request."))
+        raise cannot_decide(code)
     found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
     if found.state not in UNDECIDED_STATES:
         raise NotAllowed("request.decided", _("There is nothing to decide on this request any more."))
@@ -147,8 +157,9 @@ def _grant(request: SubjectRequest) -> None:
             kind=Kind.ERASURE,
             subject_id=request.subject_id,
             by=person,
-            scope=request.wanted,
+            scope=_called_back(request.subject_id, request.about),
             ground=Ground.OBJECTION,
+            purpose_key=request.purpose_key,
             not_before=request.not_before,
         )
 
@@ -156,9 +167,11 @@ def _grant(request: SubjectRequest) -> None:
 @transaction.atomic
 def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -> SubjectRequest:
     """Refuse with a coded ground; it stands once a second person, not a program, has signed it off (Art. 12(5))."""
-    if ground not in Refusal.values:
-        raise NotAllowed("ground.unknown", _("Choose one of the grounds listed."))
     found = _locked(request, by)
+    if ground not in refusals(found.kind):
+        raise NotAllowed("ground.unknown", _("Choose one of the grounds listed."))
+    if found.kind == Kind.OBJECTION and not note.strip():
+        raise NotAllowed("reason.missing", _("Write down the reasons: the person reads them."))
     first = found.decided_by if found.proposed_refusal == ground else ""
     signed = by.kind == ActorKind.PERSON and first.startswith(ActorKind.PERSON) and first != actor_key(by)
     if not (first.startswith(ActorKind.PERSON) and by.kind == ActorKind.CLIENT):
@@ -178,7 +191,7 @@ def extend(*, request: SubjectRequest, by: Actor, reason: str) -> SubjectRequest
     if reason not in Extension.values:
         raise NotAllowed("reason.unknown", _("Choose one of the reasons listed."))
     if code := why_not_handle(request, by):
-        raise NotAllowed(code, _("You cannot decide on this request."))
+        raise cannot_decide(code)
     found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
     late = timezone.localdate() > found.first_due
     if not found.is_open or found.due != found.first_due or late:
@@ -220,7 +233,7 @@ def _may_cancel(request: SubjectRequest, by: Actor) -> bool:
 def retry(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     """Go on with a request that gave up, after somebody has mended the cause."""
     if code := why_not_handle(request, by):
-        raise NotAllowed(code, _("You cannot decide on this request."))
+        raise cannot_decide(code)
     SubjectRequest.objects.filter(pk=request.pk, state=State.NEEDS_ATTENTION).update(
         state=State.PROCESSING, failures=0, wake_at=None, lease_until=None
     )
@@ -241,8 +254,9 @@ def withdraw(
         kind=Kind.ERASURE,
         subject_id=subject_id,
         by=by,
-        scope=Scope(purposes=_no_longer_covered(subject_id) | {purpose_key}),
+        scope=_called_back(subject_id, {purpose_key}),
         ground=Ground.CONSENT_WITHDRAWN,
+        purpose_key=purpose_key,
         not_before=_begins(erase),
     )
     return recorded, request
@@ -252,10 +266,9 @@ def _begins(erase: str) -> datetime | None:
     return timezone.now() + ERASE_LATER if erase == "72h" else None
 
 
-def _no_longer_covered(subject_id: UUID) -> frozenset[str]:
-    """Return the purposes that have a no: data bound only to these and the one now withdrawn has no purpose left."""
-    latest = Decision.objects.for_subject(subject_id).latest_by_purpose()
-    return frozenset(decision.purpose_key for decision in latest if decision.kind in NO)
+def _called_back(subject_id: UUID, purposes: Collection[str]) -> Scope:
+    """Return what a no to these purposes calls back: all that nothing else covers."""
+    return Scope(purposes=calling_back.uncovered(subject_id) | frozenset(purposes))
 
 
 @transaction.atomic
@@ -264,17 +277,34 @@ def object_to(
 ) -> tuple[Recorded, SubjectRequest]:
     """Object: collection stops at once, and somebody decides whether what there is goes (Art. 21).
 
-    `erase` says how soon it goes if the objection is upheld: now, or 72 hours after the objection.
+    `erase` says how soon it goes if the objection is upheld: now, or 72 hours after the objection. Whoever objects
+    again while the first objection waits is answered once.
     """
     recorded = decisions.object_to(subject_id=subject_id, purpose_key=purpose_key, path=path)
-    request = open_request(
+    waiting = SubjectRequest.objects.for_subject(subject_id).objections().undecided()
+    request = waiting.filter(purpose_key=purpose_key).first() or open_request(
         kind=Kind.OBJECTION,
         subject_id=subject_id,
         by=by,
-        scope=Scope(purposes=_no_longer_covered(subject_id) | {purpose_key}),
+        scope=Scope(purposes=frozenset({purpose_key})),
+        purpose_key=purpose_key,
         not_before=_begins(erase),
     )
     return recorded, request
+
+
+def acknowledge(
+    *, subject_id: UUID, purpose_key: str, path: str, version: int | None = None, language: str = "en"
+) -> Recorded:
+    """Confirm to have been told; what the person objected to waits for the decision, or for them to take it back."""
+    if purpose_key in calling_back.undecided(subject_id):
+        raise NotAllowed(
+            "objection.undecided",
+            _("Your objection is still to be decided. To take it back, cancel it under Requests first."),
+        )
+    return decisions.acknowledge(
+        subject_id=subject_id, purpose_key=purpose_key, path=path, version=version, language=language
+    )
 
 
 def pause(*, subject_id: UUID, until: datetime, by: Actor) -> str:

@@ -43,6 +43,7 @@ STATUS = {
     "handler.opened_it": 403,
     "handler.concerned": 403,
     "handler.not_permitted": 403,
+    "handler.not_legal": 403,
     "subject.unknown": 404,
     "bundle.none": 404,
     "bundle.gone": 410,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.values import Scope
 from portal.events import words
-from portal.rights.values import Format, Refusal
+from portal.rights.values import Format, Kind, Refusal, refusals
 
 HOUR = timedelta(hours=1)
 # As the API has it: what is asked must stay a date in every zone, for whoever reads the request later.
@@ -121,7 +121,7 @@ def _times(scope: Scope) -> Iterable[tuple[str, int | None]]:
 
 
 class RefusalForm(forms.Form):
-    """Why a request is refused, by a coded ground and in words."""
+    """Why a request is refused, by a coded ground and in words; an objection never without words."""
 
     ground = forms.ChoiceField(label=_("Ground"), choices=Refusal.choices)
     note = forms.CharField(
@@ -130,3 +130,8 @@ class RefusalForm(forms.Form):
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+    def __init__(self, *args: Any, kind: str = "", **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.fields["ground"].choices = [(each.value, each.label) for each in refusals(kind)]
+        self.fields["note"].required = kind == Kind.OBJECTION

@@ -56,6 +56,13 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
     def undecided(self) -> SubjectRequestQuerySet:
         return self.filter(state__in=UNDECIDED_STATES)
 
+    def objections(self) -> SubjectRequestQuerySet:
+        return self.filter(kind=Kind.OBJECTION)
+
+    def put_off(self) -> SubjectRequestQuerySet:
+        """Return deletions that the person wants later, whose time has not come."""
+        return self.filter(kind=Kind.ERASURE, state=State.PROCESSING, not_before__gt=timezone.now())
+
     def overdue(self) -> SubjectRequestQuerySet:
         return self.open().filter(due__lt=timezone.localdate())
 
@@ -110,6 +117,8 @@ class SubjectRequest(models.Model):
     format = models.CharField(max_length=8, choices=Format.choices, default=Format.CSV)
     scope = models.JSONField(default=dict)
     ground = models.CharField(max_length=40, blank=True)
+    # Which purpose it follows from: a yes taken back or lapsed, an objection, the end of the purpose.
+    purpose_key = models.CharField(max_length=64, blank=True)
     note = models.TextField(blank=True)
     channel = models.CharField(max_length=80, blank=True)
     representative = models.CharField(max_length=200, blank=True)
@@ -165,6 +174,11 @@ class SubjectRequest(models.Model):
         return Scope.from_json(self.scope)
 
     @property
+    def about(self) -> frozenset[str]:
+        """Return the purposes it follows from; the last release kept no more than the scope."""
+        return frozenset({self.purpose_key}) if self.purpose_key else self.wanted.purposes or frozenset()
+
+    @property
     def is_copy(self) -> bool:
         return self.kind in COPIES
 
@@ -199,7 +213,12 @@ class SubjectRequest(models.Model):
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether nothing irreversible has begun: an erasure until its fence stands."""
+        """Return whether nothing irreversible has begun: an erasure until its fence stands.
+
+        What nobody asked for, nobody takes back: the data would stay without a purpose.
+        """
+        if self.opened_by == OpenedBy.SYSTEM:
+            return False
         if self.state == State.PROCESSING and self.kind == Kind.ERASURE:
             return not self.steps.filter(name="fence", state=StepState.DONE).exists()
         return self.is_open

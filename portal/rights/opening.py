@@ -87,9 +87,9 @@ def set_deadline(request: SubjectRequest, *, extended: bool = False) -> None:
 
 
 def _first_state(request: SubjectRequest) -> State:
-    """A copy starts at once, an erasure if the person asked for it; the rest waits for somebody to decide."""
-    own = request.opened_by == OpenedBy.SELF
-    if request.is_copy or (request.kind == Kind.ERASURE and own):
+    """A copy starts at once, an erasure that the person asked for or that nothing stands against; the rest waits."""
+    at_once = request.opened_by in (OpenedBy.SELF, OpenedBy.SYSTEM)
+    if request.is_copy or (request.kind == Kind.ERASURE and at_once):
         return State.PROCESSING
     return State.IN_REVIEW
 

@@ -23,7 +23,7 @@ from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.rights.choices import category_words, listed
 from portal.rights.models import Bundle, StepRun, SubjectRequest
-from portal.rights.values import DryRun, Kind, Refusal, State, StepState
+from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState
 
 PAGE = 20
 SOON = timedelta(days=7)
@@ -151,7 +151,25 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "expires": bundle.expires_at if bundle else None,
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
+        "why": why(request),
     }
+
+
+def why(request: SubjectRequest) -> str:
+    """Say from what a request follows, where the person did not simply ask for it."""
+    purpose = Purpose.objects.filter(pk=request.purpose_key).first() if request.purpose_key else None
+    if purpose is None:
+        return ""
+    named = {"purpose": purpose.title}
+    if request.opened_by == OpenedBy.SYSTEM:
+        if purpose.state == Purpose.State.RETIRED:
+            return _("Your company ended “%(purpose)s”, so nothing may be kept for it any more.") % named
+        return _("Your consent to “%(purpose)s” ran out and was not given again.") % named
+    if request.kind == Kind.OBJECTION:
+        return _("You objected to “%(purpose)s”.") % named
+    if request.ground == Ground.OBJECTION:
+        return _("Your objection to “%(purpose)s” was upheld.") % named
+    return _("You took back your yes to “%(purpose)s”.") % named
 
 
 def _is_deleted(request: SubjectRequest, steps: Iterable[StepRun]) -> bool:

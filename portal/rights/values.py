@@ -103,6 +103,7 @@ class OpenedBy(TextChoices):
     SELF = "self", _("the person")
     CLIENT = "client", _("a connected system")
     STAFF = "staff", _("a colleague who handles requests")
+    SYSTEM = "system", _("Daylight, because nothing covers the data any more")
 
 
 class Ground(TextChoices):
@@ -129,6 +130,18 @@ class Refusal(TextChoices):
     UNFOUNDED = "manifestly_unfounded", _("manifestly unfounded")
     EXCESSIVE = "excessive", _("excessive, in particular repeated")
     NOT_IDENTIFIED = "identity_not_established", _("the person could not be identified")
+    COMPELLING = "compelling_legitimate_grounds", _("compelling grounds that weigh more than those of the person")
+
+
+# What an objection may be turned down for (GDPR Art. 21(1), 12(5)); the first of them serves for nothing else.
+OBJECTION_REFUSALS = (Refusal.COMPELLING, Refusal.LEGAL_CLAIMS, Refusal.UNFOUNDED, Refusal.EXCESSIVE)
+
+
+def refusals(kind: str) -> tuple[Refusal, ...]:
+    """Return the grounds on which a request of this kind may be refused."""
+    if kind == Kind.OBJECTION:
+        return OBJECTION_REFUSALS
+    return tuple(each for each in Refusal if each is not Refusal.COMPELLING)
 
 
 class Extension(TextChoices):

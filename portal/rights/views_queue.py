@@ -42,7 +42,7 @@ def case(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
         case=str(found.pk),
         once=trail.hourly(Action.CASE_VIEWED, request.user.pk, found.pk),
     )
-    return _case(request, found, forms.RefusalForm())
+    return _case(request, found, forms.RefusalForm(kind=found.kind))
 
 
 def _case(request: HttpRequest, found: SubjectRequest, form: forms.RefusalForm) -> HttpResponse:
@@ -82,7 +82,7 @@ def approve(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
 @require_POST
 @own_case
 def refuse(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
-    form = forms.RefusalForm(request.POST)
+    form = forms.RefusalForm(request.POST, kind=found.kind)
     if not form.is_valid():
         return _case(request, found, form)
     return _decided(request, found, actions.refuse, **form.cleaned_data)

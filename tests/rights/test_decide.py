@@ -139,14 +139,14 @@ def test_a_double_click_makes_one_request_and_later_ones_another(ada):
     assert ask(ada).pk not in made
 
 
-def test_an_objection_stops_collection_and_is_erased_once_upheld(ada, hana, soon):
+def test_an_objection_stops_collection_and_is_erased_once_upheld(ada, lea, soon):
     make_permitted(ada, categories=("scrolling",))
     make_objectionable(ada)
     assert "safety" in gate.read(ada.pk).grants
     _recorded, request = actions.object_to(subject_id=ada.pk, purpose_key="safety", by=person(ada), path="/choices/")
     assert (request.kind, request.state) == ("objection", "in_review")
     assert "safety" not in gate.read(ada.pk).grants
-    actions.approve(request=request, by=person(hana))
+    actions.approve(request=request, by=person(lea))
     erasure = SubjectRequest.objects.get(kind="erasure")
     assert erasure.wanted.purposes == {"safety"}
     assert carry_out(erasure).state == "delivered"
