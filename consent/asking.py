@@ -18,7 +18,8 @@ from consent.terms import Change
 from consent.values import ASKED_AGAIN_AFTER, RENEWED_BEFORE, DecisionKind
 
 YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)
-Texts = dict[tuple[str, str], NoticeVersion]
+# The hash alone does not tell versions apart that were published without terms: their texts may be the same.
+Texts = dict[tuple[str, int, str], NoticeVersion]
 
 
 class Why(StrEnum):
@@ -69,9 +70,13 @@ def asked(
 
 
 def answered_texts(answers: Iterable[Decision]) -> Texts:
-    """Return the versions that were answered, by purpose and hash."""
+    """Return the versions that were answered, by purpose, number and hash."""
     found = NoticeVersion.objects.filter(sha256__in={each.notice_sha256 for each in answers}).select_related("notice")
-    return {(each.notice.purpose_id, each.sha256): each for each in found}
+    return {(each.notice.purpose_id, each.version, each.sha256): each for each in found}
+
+
+def answered(answer: Decision, texts: Texts) -> NoticeVersion | None:
+    return texts.get((answer.purpose_key, answer.notice_version, answer.notice_sha256))
 
 
 def _question(
@@ -79,7 +84,7 @@ def _question(
 ) -> Question | None:
     if answer is None or _ended(purpose, answer):
         return Question(purpose, notice, Why.NEW, answer)
-    since = texts.get((purpose.key, answer.notice_sha256))
+    since = answered(answer, texts)
     lapses = terms.until(since.terms, answer.at) if since and answer.kind in YES else None
     changes = tuple(terms.widened(since.compared, notice.compared)) if since else ()
     why = _why(purpose, answer, changes, lapses, now)
@@ -122,12 +127,16 @@ def counts(purpose_key: str, new: terms.Terms) -> Counter[str]:
         .distinct("subject_id")
     )
     groups = (
-        Decision.objects.filter(pk__in=latest.values("pk")).values_list("kind", "notice_sha256").annotate(n=Count("pk"))
+        Decision.objects.filter(pk__in=latest.values("pk"))
+        .values_list("kind", "notice_version", "notice_sha256")
+        .annotate(n=Count("pk"))
     )
     found: Counter[str] = Counter(unanswered=active.count())
-    texts = {each.sha256: each.compared for each in NoticeVersion.objects.filter(notice__purpose=purpose_key)}
-    for kind, sha256, n in groups.order_by():
-        asked = sha256 not in texts or bool(terms.widened(texts[sha256], new))
+    published = NoticeVersion.objects.filter(notice__purpose=purpose_key)
+    texts = {(each.version, each.sha256): each.compared for each in published}
+    for kind, version, sha256, n in groups.order_by():
+        before = texts.get((version, sha256))
+        asked = before is None or bool(terms.widened(before, new))
         found[f"{'asked' if asked else 'left'}_{'yes' if kind in YES else 'no'}"] += n
         found["unanswered"] -= n
     return found

@@ -27,6 +27,7 @@ api.add_router("", requests)
 urlpatterns = [
     path("", views.home, name="home"),
     path("choices/", include("portal.rights.urls_choices")),
+    path("welcome/", include("portal.rights.urls_welcome")),
     path("", include("portal.events.urls")),
     path("", include("portal.rights.urls")),
     path("", include("portal.audit.urls")),

@@ -57,7 +57,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """Five answers on one screen: is anything accepted now, how much was kept, why, who looked, what is due."""
     person = request.user
-    found = deck(person.pk, gate.read(person.pk), get_language() or "en")
+    found = deck(person, gate.read(person.pk), get_language() or "en")
     looks = Act.objects.for_subject(person.pk).looks().newest_first()[:SHOWN]
     context = {
         "greeting": _greeting(timezone.localtime().hour),

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
+from consent import asking
+from consent.models import Decision
+from portal.people.models import Employee
 from portal.people.tokens import SCOPES
 from portal.vault import serverkey
+
+OVERVIEW = "/"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -18,9 +26,32 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def login(self, request: HttpRequest, user: Employee) -> None:
+        """Remember whether somebody is here for the first time: signing in writes the time over it."""
+        request.first_sign_in = user.last_login is None
+        super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: Employee, **about: Any) -> HttpResponse:
+        """Lead a new employee whom something concerns to where it is said and asked, unless they were going elsewhere.
+
+        Only the answer to the sign-in does so: the overview stays the overview for everybody.
+        """
+        response = super().post_login(request, user, **about)
+        if (
+            getattr(request, "first_sign_in", False)
+            and response.headers.get("Location") == OVERVIEW
+            and _is_asked(user)
+        ):
+            return HttpResponseRedirect(reverse("welcome"))
+        return response
+
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """The address is the directory's to change."""
         return False
+
+
+def _is_asked(user: Employee) -> bool:
+    return not Decision.objects.for_subject(user.pk).exists() and bool(asking.questions(user.pk))
 
 
 class SealedMFAAdapter(DefaultMFAAdapter):

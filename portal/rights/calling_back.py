@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from consent import terms
-from consent.asking import Texts, answered_texts
+from consent.asking import Texts, answered, answered_texts
 from consent.models import Decision, Purpose
 from consent.values import DecisionKind
 from portal.rights.models import SubjectRequest
@@ -68,7 +68,7 @@ def _lapsed(standing: Iterable[Decision], now: datetime) -> set[str]:
 
 
 def _lapse(answer: Decision, texts: Texts) -> datetime | None:
-    text = texts.get((answer.purpose_key, answer.notice_sha256))
+    text = answered(answer, texts)
     return terms.until(text.terms, answer.at) if text else None
 
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from consent import terms
+from consent.asking import Question, Why
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import Basis, DecisionKind, GateState, Grant
+from portal.register.changes import sentence, sentence_less
 from portal.register.models import Source
-from portal.rights.prose import html
+from portal.rights.models import SubjectRequest
+from portal.rights.prose import html, summary
 
 YES = frozenset({DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED})
+STOPPING = frozenset({DecisionKind.WITHDRAWN, DecisionKind.OBJECTED})
 OBJECTIONABLE = frozenset({Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
 
 BASIS_WORDS = {
@@ -75,16 +82,21 @@ class Leaving:
 
 @dataclass
 class Card:
-    """One purpose, as one person sees it."""
+    """One purpose, as one person sees it. `answered` is the text that the standing answer was given to."""
 
     purpose: Purpose
     notice: NoticeVersion | None
     decision: Decision | None
     grant: Grant | None
     reaches: list[Reach]
+    question: Question | None = None
+    answered: NoticeVersion | None = None
+    must_acknowledge: bool = False
     periods: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     leaving: Leaving | None = None
+    objection: SubjectRequest | None = None
+    erasure: SubjectRequest | None = None
 
     @property
     def key(self) -> str:
@@ -111,14 +123,59 @@ class Card:
         return self.decision is not None and self.decision.kind not in YES
 
     @property
-    def is_waiting(self) -> bool:
-        """A yes counts only once it is written down outside the databases."""
-        return self.said_yes and self.grant is None
+    def why(self) -> str:
+        """Why it is asked now: a value of `Why`, or empty where nothing is asked."""
+        return self.question.why if self.question else ""
+
+    @property
+    def news(self) -> list[str]:
+        """By what the notice asks more than what was answered."""
+        return [sentence(each) for each in self.question.changes] if self.question else []
+
+    @property
+    def is_reworded(self) -> bool:
+        """Whether only the words are others than those answered, or less is asked: a reason to tell, not to ask."""
+        before, now = self.answered, self.notice
+        return not self.why and bool(before and now and before.notice_id == now.notice_id and before.pk != now.pk)
 
     @cached_property
-    def asks_more(self) -> bool:
-        """Whether the notice in force covers something else than what was answered."""
-        return bool(self.notice and self.grant and self.notice.differs_from(self.grant))
+    def less(self) -> list[str]:
+        """By what the notice in force asks less than what was answered; it acts at once."""
+        if self.answered is None or self.notice is None:
+            return []
+        changes = terms.narrowed(self.answered.compared, self.notice.compared)
+        return [sentence_less(each) for each in changes if each.code != terms.Code.COUNTRY]
+
+    @property
+    def until(self) -> datetime | None:
+        """When the answer ends, or ended, by itself."""
+        if self.question and self.question.until:
+            return self.question.until
+        until_ms = self.grant.until_ms if self.grant else None
+        return datetime.fromtimestamp(until_ms / 1000, UTC) if until_ms else None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.why == Why.EXPIRED or (self.why == Why.NEW and self.decision is not None)
+
+    @property
+    def is_waiting(self) -> bool:
+        """A yes counts only once it is written down outside the databases."""
+        if self.decision is None or not self.said_yes or self.has_ended:
+            return False
+        return self.grant is None or self.grant.leaf < self.decision.leaf_idx
+
+    @property
+    def stopped_at(self) -> datetime | None:
+        """Since when a no keeps everything out that a yes had let in."""
+        taken_back = self.decision is not None and self.decision.kind in STOPPING
+        return self.decision.at if self.decision and taken_back else None
+
+    @property
+    def erases_at(self) -> datetime | None:
+        """When what the answer had let in is erased, as long as there is time to take a copy."""
+        at = self.erasure.not_before if self.erasure and self.erasure.is_open else None
+        return at if at and at > timezone.now() else None
 
     @property
     def may_object(self) -> bool:
@@ -126,14 +183,23 @@ class Card:
 
     @property
     def offers(self) -> list[str]:
-        """Which answers the page has buttons for."""
+        """Which answers the page has buttons for: always a yes and a no together, or what undoes the answer."""
+        told = "give" if self.on_consent else "acknowledge"
+        asked = self.notice is not None and (bool(self.question) or not self.said_yes)
+        return ([told] if asked else []) + self._ways_out()
+
+    def _ways_out(self) -> list[str]:
+        """A yes is undone in the way of the basis that it was given on."""
+        if self.said_yes and self.decision:
+            if self.decision.kind == DecisionKind.GIVEN:
+                return ["withdraw"]
+            standing = self.grant.basis if self.grant else self.purpose.basis
+            return ["object"] if standing in OBJECTIONABLE else []
+        if self.notice is None or (self.said_no and not self.question):
+            return []
         if self.on_consent:
-            yes = ["give"] if not self.said_yes or self.asks_more else []
-            no = ["withdraw"] if self.said_yes else [] if self.said_no else ["refuse"]
-        else:
-            yes = ["acknowledge"] if not self.said_yes or self.asks_more else []
-            no = ["object"] if self.may_object and not self.said_no else []
-        return yes + no
+            return ["refuse"]
+        return ["object"] if self.may_object and not self.said_no else []
 
     @property
     def said(self) -> str:
@@ -143,17 +209,35 @@ class Card:
     def tag(self) -> str:
         if self.decision is None:
             return _("Not answered") if self.on_consent else _("Not yet confirmed")
-        return str(TAGS[DecisionKind(self.decision.kind)])
+        return _("Ended") if self.has_ended else str(TAGS[DecisionKind(self.decision.kind)])
 
     @property
     def tone(self) -> str:
         if self.decision is None:
             return "plain"
-        return "" if self.said_yes else "off"
+        return "" if self.said_yes and not self.has_ended else "off"
 
     @property
     def text(self) -> SafeString:
         return html(self.notice.text) if self.notice else SafeString("")
+
+    @property
+    def summary(self) -> str:
+        """The short layer of the notice."""
+        return (summary(self.notice.text) if self.notice else "") or self.purpose.description
+
+
+@dataclass
+class Ended:
+    """A purpose that is over, and what became of the answer to it."""
+
+    purpose: Purpose
+    decision: Decision
+    erasure: SubjectRequest | None = None
+
+    @property
+    def said(self) -> str:
+        return str(SAID[DecisionKind(self.decision.kind)])
 
 
 @dataclass(frozen=True)
@@ -163,10 +247,15 @@ class Deck:
     cards: list[Card]
     state: GateState | None
     sources: dict[str, Source]
+    ended: list[Ended] = field(default_factory=list)
 
     @property
     def unanswered(self) -> list[Card]:
         return [card for card in self.cards if card.decision is None]
+
+    @property
+    def asked(self) -> list[Card]:
+        return [card for card in self.cards if card.question]
 
     @property
     def refusals(self) -> list[Card]:
@@ -174,6 +263,17 @@ class Deck:
 
     def card(self, purpose_key: str) -> Card | None:
         return next((card for card in self.cards if card.key == purpose_key), None)
+
+    @property
+    def way(self) -> list[Card]:
+        """The cards in an order that no answer changes: what the person has to be told, what is asked, the rest."""
+        return sorted(self.cards, key=lambda card: (not card.must_acknowledge, not card.on_consent, card.purpose.title))
+
+    def after(self, purpose_key: str) -> Card | None:
+        """Return the next card on the way that asks something; with an unknown key the first one."""
+        keys = [card.key for card in self.way]
+        since = keys.index(purpose_key) + 1 if purpose_key in keys else 0
+        return next((card for card in self.way[since:] if card.question), None)
 
 
 def listed(names: Iterable[str]) -> str:

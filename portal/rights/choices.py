@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import ngettext
 
+from consent import asking
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import GateState, Grant, Scope
 from portal.events import reading, words
+from portal.people.models import Employee
 from portal.register.models import PurposeRecord, Recipient, Retention, Source
+from portal.register.standing import concerns
 from portal.rights import actions
-from portal.rights.cards import Card, Deck, Leaving, Reach, listed
+from portal.rights.cards import Card, Deck, Ended, Leaving, Reach, listed
+from portal.rights.models import SubjectRequest
+from portal.rights.values import Kind
 
 Covers = Mapping[str, Iterable[str]]
 # Counting opens every stored day once a card: up to here it takes well under a second.
@@ -30,61 +36,76 @@ def reach_of(covers: Covers, sources: Mapping[str, Source]) -> list[Reach]:
     return [Reach(title, category_words(named)) for title, named in known if named]
 
 
-def deck(subject_id: UUID, state: GateState | None, language: str) -> Deck:
-    """Read what the overview says of each purpose."""
+def deck(person: Employee, state: GateState | None, language: str) -> Deck:
+    """Read what the overview says of each purpose that concerns the person; always the same number of queries."""
     sources = {source.key: source for source in Source.objects.live()}
-    decisions = {
-        decision.purpose_key: decision for decision in Decision.objects.for_subject(subject_id).latest_by_purpose()
-    }
-    purposes = list(Purpose.objects.live())
-    notices = _notices([purpose.key for purpose in purposes], language)
+    purposes = {purpose.key: purpose for purpose in Purpose.objects.exclude(state=Purpose.State.DRAFT)}
+    decisions = {each.purpose_key: each for each in Decision.objects.for_subject(person.pk).latest_by_purpose()}
+    records = {record.purpose_key: record for record in PurposeRecord.objects.all()}
     grants = state.grants if state else {}
-    cards = [
-        _card(purpose, notices.get(purpose.key), decisions.get(purpose.key), grants.get(purpose.key), sources)
-        for purpose in purposes
-    ]
-    return Deck(sorted(cards, key=_order), state, sources)
+    live = {
+        key: purpose
+        for key, purpose in purposes.items()
+        if purpose.state == Purpose.State.LIVE and (key in grants or _concerns(records.get(key), person))
+    }
+    notices = NoticeVersion.objects.in_force_of(live, language)
+    texts = asking.answered_texts(decisions.values())
+    questions = asking.asked(live, notices, decisions, texts, timezone.now())
+    found = Deck([], state, sources)
+    for key, purpose in live.items():
+        notice, decision, record = notices.get(key), decisions.get(key), records.get(key)
+        card = Card(purpose, notice, decision, grants.get(key), reach_of(notice.covers if notice else {}, sources))
+        card.question = questions.get(key)
+        card.answered = asking.answered(decision, texts) if decision else None
+        card.must_acknowledge = bool(record and record.must_acknowledge)
+        card.recipients = list(record.recipients or []) if record else []
+        found.cards.append(card)
+    found.cards.sort(key=_order)
+    found.ended.extend(_ended(purposes, decisions))
+    return found
 
 
-def _order(card: Card) -> tuple[bool, bool, str]:
-    return card.decision is not None, not card.on_consent, card.purpose.title
+def _concerns(record: PurposeRecord | None, person: Employee) -> bool:
+    return record is None or concerns(record.jurisdictions, person.jurisdiction)
 
 
-def _notices(purpose_keys: list[str], language: str) -> dict[str, NoticeVersion]:
-    """Return the text in force of each purpose: in the person's language, else in English, else in any."""
-    rank = {language: 0, "en": 1}
-    found = NoticeVersion.objects.valid().filter(notice__purpose__in=purpose_keys).select_related("notice")
-    best: dict[str, NoticeVersion] = {}
-    for each in sorted(found, key=lambda v: (rank.get(v.notice.language, 2), v.notice.language, -v.version)):
-        best.setdefault(each.notice.purpose_id, each)
-    return best
+def _order(card: Card) -> tuple[bool, bool, bool, str]:
+    """What the person has to be told comes first, then what is asked."""
+    return not card.must_acknowledge, not card.question, not card.on_consent, card.purpose.title
 
 
-def _card(
-    purpose: Purpose,
-    notice: NoticeVersion | None,
-    decision: Decision | None,
-    grant: Grant | None,
-    sources: Mapping[str, Source],
-) -> Card:
-    return Card(purpose, notice, decision, grant, reach_of(notice.covers if notice else {}, sources))
+def _ended(purposes: Mapping[str, Purpose], decisions: Mapping[str, Decision]) -> list[Ended]:
+    over = [purpose for key, purpose in purposes.items() if purpose.state == Purpose.State.RETIRED and key in decisions]
+    return [Ended(purpose, decisions[purpose.key]) for purpose in over]
 
 
-def full_deck(subject_id: UUID, state: GateState | None, language: str, counted: str = "") -> Deck:
-    """Read what the choices page says besides: periods, recipients, and what a no would do.
+def full_deck(person: Employee, state: GateState | None, language: str, counted: str = "") -> Deck:
+    """Read what the choices page says besides: periods, recipients, what was opened, and what a no would do.
 
     Where there is too much to count for every card, only that of the purpose `counted` is.
     """
-    found = deck(subject_id, state, language)
-    periods, recipients = _periods(), _recipients()
+    found = deck(person, state, language)
+    periods, names = _periods(), _names_of_recipients()
+    opened = _opened(person.pk)
     leavable = [card for card in found.cards if card.said_yes and {"withdraw", "object"} & set(card.offers)]
-    little = bool(leavable) and _is_little(subject_id)
+    little = bool(leavable) and _is_little(person.pk)
     for card in found.cards:
         card.periods = periods.get(card.key, [])
-        card.recipients = recipients.get(card.key, [])
+        card.recipients = [names.get(key, key) for key in card.recipients]
+        card.objection, card.erasure = opened.get((Kind.OBJECTION, card.key)), opened.get((Kind.ERASURE, card.key))
     for card in leavable:
-        card.leaving = leaving(subject_id, card, found, count=little or card.key == counted)
+        card.leaving = leaving(person.pk, card, found, count=little or card.key == counted)
+    for each in found.ended:
+        each.erasure = opened.get((Kind.ERASURE, each.purpose.key))
     return found
+
+
+def _opened(subject_id: UUID) -> dict[tuple[str, str], SubjectRequest]:
+    """Return the newest objection and the newest erasure that named each purpose."""
+    named = SubjectRequest.objects.for_subject(subject_id).filter(
+        kind__in=(Kind.OBJECTION, Kind.ERASURE), scope__has_key="purposes"
+    )
+    return {(each.kind, purpose): each for each in named.order_by("opened_at") for purpose in each.scope["purposes"]}
 
 
 def _is_little(subject_id: UUID) -> bool:
@@ -106,12 +127,8 @@ def _periods() -> dict[str, list[str]]:
     }
 
 
-def _recipients() -> dict[str, list[str]]:
-    names = {each.key: f"{each.name} ({each.country})" for each in Recipient.objects.all()}
-    return {
-        record.purpose_key: [names.get(key, key) for key in record.recipients or []]
-        for record in PurposeRecord.objects.all()
-    }
+def _names_of_recipients() -> dict[str, str]:
+    return {each.key: f"{each.name} ({each.country})" for each in Recipient.objects.all()}
 
 
 def leaving(subject_id: UUID, card: Card, found: Deck, *, count: bool) -> Leaving:

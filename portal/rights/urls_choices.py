@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from portal.rights import views_choices as views
-from portal.rights import views_pause
+from portal.rights import views_notices, views_pause
 
 urlpatterns = [
     path("", views.choices, name="choices"),
     path("pause/", views_pause.pause, name="pause"),
     path("resume/", views_pause.resume, name="resume"),
-    path("<slug:purpose_key>/notice/<int:version>/", views.notice, name="notice"),
+    path("<slug:purpose_key>/notices/<int:version>/", views_notices.notice, name="notice"),
+    path("<slug:purpose_key>/notice/<int:version>/", views_notices.moved, name="notice-moved"),
     path("<slug:purpose_key>/give/", views.give, name="give"),
     path("<slug:purpose_key>/refuse/", views.refuse, name="refuse"),
     path("<slug:purpose_key>/withdraw/", views.withdraw, name="withdraw"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,39 +18,26 @@ from django.views.decorators.http import require_POST, require_safe
 from consent import actions as consent
 from consent import gate
 from consent.actions import Recorded
-from consent.models import Checkpoint, NoticeVersion, Purpose
+from consent.models import Checkpoint, Purpose
 from consent.values import Closed, NotAllowed
 from portal.http import View, rule
 from portal.people.guards import actor_of
-from portal.rights import actions, tasks
+from portal.rights import actions, saying_no, tasks
 from portal.rights.choices import full_deck
 from portal.rights.models import SubjectRequest
-from portal.rights.prose import html
 from portal.rights.values import Kind
 from portal.rights.values import NotAllowed as NotPossible
+from portal.rights.views_welcome import next_screen
 
-PATH = "page:choices"
+CHOICES, WELCOME = "page:choices", "page:welcome"
 
 
 @require_safe
 @rule("signed_in")
 def choices(request: HttpRequest) -> HttpResponse:
     state = gate.read(request.user.pk)
-    found = full_deck(request.user.pk, state, get_language() or "en", request.GET.get("count", ""))
+    found = full_deck(request.user, state, get_language() or "en", request.GET.get("count", ""))
     return render(request, "choices/choices.html", {"deck": found, "state": state})
-
-
-@require_safe
-@rule("signed_in")
-def notice(request: HttpRequest, purpose_key: str, version: int) -> HttpResponse:
-    """The full text of one version, for good: a decision names the version that it was made on."""
-    wanted = NoticeVersion.objects.filter(notice__purpose=purpose_key, version=version).select_related(
-        "notice__purpose"
-    )
-    preferred = wanted.filter(notice__language=get_language()).first() or wanted.first()
-    if preferred is None or preferred.notice.purpose.state == Purpose.State.DRAFT:
-        raise Http404
-    return render(request, "choices/notice.html", {"notice": preferred, "text": html(preferred.text)})
 
 
 def _answer(view: View) -> View:
@@ -62,16 +49,15 @@ def _answer(view: View) -> View:
         except Closed:
             return render(request, "closed.html", status=503)
         except (NotAllowed, NotPossible) as error:
-            messages.error(request, _refusal(error.code))
-            return redirect("choices")
+            messages.error(request, saying_no.said(error))
+            return redirect("welcome" if _path(request) == WELCOME else "choices")
 
     return require_POST(rule("signed_in")(guarded))
 
 
-def _refusal(code: str) -> str:
-    if "version" in code or "notice" in code:
-        return _("The notice has changed since you opened the page. Nothing was recorded: please read the new one.")
-    return _("This cannot be answered any more: the purpose is no longer asked for. Nothing was recorded.")
+def _path(request: HttpRequest) -> str:
+    """Return where the answer was given, as the decision records it."""
+    return WELCOME if request.POST.get("from") == "welcome" else CHOICES
 
 
 def _deciding(decide: Callable[..., Recorded]) -> View:
@@ -83,7 +69,7 @@ def _deciding(decide: Callable[..., Recorded]) -> View:
         recorded = decide(
             subject_id=request.user.pk,
             purpose_key=purpose_key,
-            path=PATH,
+            path=_path(request),
             version=_version(request),
             language=request.POST.get("language") or get_language() or "en",
         )
@@ -99,7 +85,7 @@ def _version(request: HttpRequest) -> int | None:
 
 give = _deciding(consent.give)
 refuse = _deciding(consent.refuse)
-acknowledge = _deciding(consent.acknowledge)
+acknowledge = _deciding(actions.acknowledge)
 
 
 @_answer
@@ -110,7 +96,7 @@ def withdraw(request: HttpRequest, purpose_key: str) -> HttpResponse:
         subject_id=request.user.pk,
         purpose_key=purpose_key,
         by=actor_of(request, about=request.user.pk),
-        path=PATH,
+        path=_path(request),
         erase="72h" if request.POST.get("erase") == "72h" else "now",
     )
     tasks.nudge(erasure.pk)
@@ -122,7 +108,10 @@ def object_to(request: HttpRequest, purpose_key: str) -> HttpResponse:
     """Object: collection ends with the commit; whether what there is goes, somebody decides."""
     purpose = get_object_or_404(Purpose, key=purpose_key)
     recorded, objection = actions.object_to(
-        subject_id=request.user.pk, purpose_key=purpose_key, by=actor_of(request, about=request.user.pk), path=PATH
+        subject_id=request.user.pk,
+        purpose_key=purpose_key,
+        by=actor_of(request, about=request.user.pk),
+        path=_path(request),
     )
     return _shown(request, purpose, recorded, objection)
 
@@ -137,7 +126,13 @@ def _shown(
     messages.success(request, _sentence(purpose, recorded))
     if opened is not None:
         messages.info(request, _what_follows(opened))
-    return HttpResponseRedirect(f"{reverse('choices')}#{purpose.key}")
+    return HttpResponseRedirect(_next(request, purpose))
+
+
+def _next(request: HttpRequest, purpose: Purpose) -> str:
+    if _path(request) == WELCOME:
+        return next_screen(request, purpose.key)
+    return f"{reverse('choices')}#{purpose.key}"
 
 
 def _what_follows(opened: SubjectRequest) -> str:
