@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from consent import gate, journal, leaf, ledger
-from consent.deciding import Recorded, decide, milliseconds
+from consent.deciding import Recorded, decide
 from consent.models import (
     Gate,
     Notice,
@@ -31,6 +31,7 @@ from consent.values import (
     DecisionKind,
     NotAllowed,
     Scope,
+    milliseconds,
 )
 
 __all__ = ["Closed", "NotAllowed", "Recorded"]
@@ -180,6 +181,7 @@ def publish_notice(
         terms=said,
     )
     version.save()
+    journal.publish(version)
     return version
 
 

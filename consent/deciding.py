@@ -15,7 +15,7 @@ from django.utils import timezone
 from consent import gate, journal, leaf, ledger, terms
 from consent.models import ONLY_ROW, Checkpoint, Decision, Gate, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
-from consent.values import Basis, DecisionKind, NotAllowed
+from consent.values import Basis, DecisionKind, NotAllowed, milliseconds
 
 SAVE_GRANTS = """
 UPDATE consent_gate g SET version = g.version + 1, grants = answered.grants::jsonb
@@ -36,10 +36,6 @@ class Recorded:
     def pending(self) -> bool:
         """Return whether no signed checkpoint holds it yet; true until the transaction is committed."""
         return self.index is None or not Checkpoint.objects.filter(size__gt=self.index).exists()
-
-
-def milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _now() -> datetime:
@@ -168,20 +164,10 @@ def _grant(
         "version": notice.version,
         "sha256": notice.sha256,
         "leaf": decision.leaf_idx,
-        **permission(notice, decision.at),
+        **gate.permission(notice, decision.at),
     }
     before = {name: value for name, value in (standing or {}).items() if name != "before"}
     return made | ({"before": before} if before else {})
-
-
-def permission(notice: NoticeVersion, at: datetime) -> dict[str, Any]:
-    """Return what a yes to this version at that time permits, as a grant in the gate row has it."""
-    until = terms.until(notice.terms, at)
-    return {
-        "covers": notice.covers,
-        **({"rules": terms.rules_of(notice.terms)} if notice.terms else {}),
-        **({"until_ms": milliseconds(until)} if until else {}),
-    }
 
 
 def _save_grants(rows: Sequence[Gate]) -> None:

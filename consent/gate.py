@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,19 @@ from django.db import connections, router
 from django.utils import timezone
 
 from consent import terms
-from consent.models import Gate
-from consent.values import FOREVER_MS, Fence, GateState, Grant, NotAllowed, Pause, Restriction, Scope, Withheld
+from consent.models import Gate, NoticeVersion
+from consent.values import (
+    FOREVER_MS,
+    Fence,
+    GateState,
+    Grant,
+    NotAllowed,
+    Pause,
+    Restriction,
+    Scope,
+    Withheld,
+    milliseconds,
+)
 
 # One statement, so that no permission can be read with another moment's journal or closure.
 READ = """
@@ -78,7 +90,7 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
 
 
 def _now_ms() -> int:
-    return int(timezone.now().timestamp() * 1000)
+    return milliseconds(timezone.now())
 
 
 def grants_in_force(raw: dict[str, Any], journalled: int, now_ms: int) -> dict[str, Grant]:
@@ -106,6 +118,16 @@ def _grant(purpose: str, entry: dict[str, Any]) -> Grant:
         rules=terms.read_rules(entry["rules"]) if "rules" in entry else None,
         until_ms=entry.get("until_ms"),
     )
+
+
+def permission(notice: NoticeVersion, at: datetime) -> dict[str, Any]:
+    """Return what a yes to this version at that time permits, as a grant in the gate row has it."""
+    until = terms.until(notice.terms, at)
+    return {
+        "covers": notice.covers,
+        **({"rules": terms.rules_of(notice.terms)} if notice.terms else {}),
+        **({"until_ms": milliseconds(until)} if until else {}),
+    }
 
 
 def _restriction(raw: dict[str, Any]) -> Restriction:

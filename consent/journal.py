@@ -1,7 +1,8 @@
 """The journal outside both databases: every leaf with its sealed opening, and every other no.
 
 Files only grow. A line is JSON: `leaves` (how many leaves are in the journal once it is read), `kind`, and of a
-leaf `idx`, `entry`, `subject_id`, `sealed`, of anything else `key`, `subject_id`, `sealed`.
+leaf `idx`, `entry`, `subject_id`, `sealed`, of a published notice `key`, `notice`, of anything else `key`,
+`subject_id`, `sealed`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,10 +20,12 @@ from django.conf import settings
 from django.db import connections, router, transaction
 
 from consent import outside
-from consent.models import ONLY_ROW, JournalLine, LedgerHead, LedgerLeaf, LedgerState
+from consent.models import ONLY_ROW, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion
 from consent.ports import installed
 
 CHUNK = 1000
+LEAF, NOTICE = "leaf", "notice"
+NOBODY = UUID(int=0)
 PENDING = """
 SELECT l.idx, l.entry, o.subject_id, o.sealed
 FROM consent_ledgerleaf l LEFT JOIN consent_opening o ON o.leaf_idx = l.idx
@@ -43,6 +48,26 @@ def append(kind: str, payload: dict[str, Any]) -> None:
         kind=kind, subject_id=subject_id, sealed=installed.sealer.seal(subject_id, data, line_aad(kind))
     )
     transaction.on_commit(catch_up, robust=True)
+
+
+def publish(version: NoticeVersion) -> None:
+    """Commit with the caller's transaction that this text was published: it is about nobody, so nothing is sealed."""
+    JournalLine.objects.create(kind=NOTICE, subject_id=NOBODY, sealed=json.dumps(notice_facts(version)).encode())
+    transaction.on_commit(catch_up, robust=True)
+
+
+def notice_facts(version: NoticeVersion) -> dict[str, Any]:
+    """Return what the journal has of a version of a notice: whatever is changed in it afterwards, the digest is not."""
+    facts = {
+        "id": version.pk,
+        "purpose": version.notice.purpose_id,
+        "language": version.notice.language,
+        "version": version.version,
+        "sha256": version.sha256,
+        "valid_from": version.valid_from.astimezone(UTC).isoformat(),
+    }
+    bound = json.dumps([facts, version.text, version.covers, version.terms], sort_keys=True, separators=(",", ":"))
+    return {**facts, "digest": sha256(bound.encode()).hexdigest()}
 
 
 def line_aad(kind: str) -> bytes:
@@ -76,15 +101,22 @@ def _leaf_lines(first: int, end: int) -> Iterator[dict[str, Any]]:
     with connections[router.db_for_read(LedgerLeaf)].cursor() as cursor:
         cursor.execute(PENDING, [first, end])
         rows = cursor.fetchall()
-    for idx, entry, subject_id, sealed in rows:
-        yield {
-            "leaves": idx + 1,
-            "kind": "leaf",
-            "idx": idx,
-            "entry": _text(entry),
-            "subject_id": str(subject_id) if subject_id else None,
-            "sealed": _text(sealed) if sealed is not None else None,
-        }
+    for row in rows:
+        yield leaf_line(*row)
+
+
+def leaf_line(
+    idx: int, entry: bytes | memoryview, subject_id: UUID | None, sealed: bytes | memoryview | None
+) -> dict[str, Any]:
+    """Return the line of a leaf with its opening."""
+    return {
+        "leaves": idx + 1,
+        "kind": LEAF,
+        "idx": idx,
+        "entry": _text(entry),
+        "subject_id": str(subject_id) if subject_id else None,
+        "sealed": _text(sealed) if sealed is not None else None,
+    }
 
 
 def _text(data: bytes | memoryview) -> str:
@@ -102,13 +134,11 @@ def _write_lines(leaves: int) -> None:
 def _other_lines(waiting: Iterable[JournalLine], leaves: int) -> Iterator[dict[str, Any]]:
     # A crash before the delete writes a line twice: the key tells who reads that it is the same.
     for line in waiting:
-        yield {
-            "leaves": leaves,
-            "kind": line.kind,
-            "key": line.pk,
-            "subject_id": str(line.subject_id),
-            "sealed": _text(line.sealed),
-        }
+        known = {"leaves": leaves, "kind": line.kind, "key": line.pk}
+        if line.kind == NOTICE:
+            yield known | {"notice": json.loads(bytes(line.sealed))}
+        else:
+            yield known | {"subject_id": str(line.subject_id), "sealed": _text(line.sealed)}
 
 
 def _let_take_effect(there: int) -> None:

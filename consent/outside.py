@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
 def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write lines at the end and wait until the disk has them; raises OSError."""
     new = not path.exists()
-    data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+    data = b"".join(spelled(line) + b"\n" for line in lines)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         # A crash may have torn the last line: it is ended, and skipped by whoever reads.
@@ -58,7 +58,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def spelled(line: dict[str, Any]) -> bytes:
+    """Return a line as it is written, so that one that says the same in other bytes is seen."""
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
     except ValueError:
@@ -88,17 +93,22 @@ def _last_of(data: bytes, *, whole: bool) -> dict[str, Any] | None:
     lines = data.split(b"\n")
     # The first may have begun before what was read, the last is torn or empty.
     for line in reversed(lines[0 if whole else 1 : -1]):
-        found = _parse(line)
+        found = parse(line)
         if found is not None:
             return found
     return None
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield every whole line, oldest first."""
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """Yield every line that was ended, without its end, oldest first."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        yield from filter(None, (_parse(line) for line in file if line.endswith(b"\n")))
+        yield from (line[:-1] for line in file if line.endswith(b"\n"))
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield every whole line, oldest first."""
+    yield from filter(None, map(parse, raw_lines(path)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,10 @@ class NotAllowed(Exception):
     """The decision cannot be made; `code` is stable and dotted."""
 
     code: str
+
+
+def milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _read_set(value: Any) -> frozenset[str] | None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
 from django.db import connections, router, transaction
-from django.db.models import F
+from django.db.models import Q
 
-from consent import checkpoints, leaf, merkle, outside
+from consent import checkpoints, founded, journal, leaf, merkle, outside, terms
 from consent.models import (
     ONLY_ROW,
     Checkpoint,
     Decision,
+    JournalLine,
     LedgerHead,
     LedgerLeaf,
     LedgerNode,
+    LedgerState,
     NoticeVersion,
     Opening,
 )
@@ -27,29 +31,17 @@ from consent.note import Head, Verifier, open_note
 from consent.ports import CannotOpen, installed
 
 CHUNK = 1000
-# A grant in a gate row must be what the newest decision of that person and purpose permits.
-UNFOUNDED_GRANTS = """
-SELECT g.subject_id, e.key FROM consent_gate g, jsonb_each(g.grants) e
-WHERE NOT EXISTS (
-    SELECT 1 FROM consent_decision d
-    JOIN consent_noticeversion v ON v.version = d.notice_version AND v.sha256 = d.notice_sha256
-    JOIN consent_notice n ON n.id = v.notice_id AND n.purpose_id = d.purpose_key
-    WHERE d.subject_id = g.subject_id AND d.purpose_key = e.key AND d.leaf_idx = (e.value->>'leaf')::bigint
-    AND d.notice_version = (e.value->>'version')::int AND v.covers = e.value->'covers'
-    AND d.kind IN ('given', 'acknowledged')
-    AND NOT EXISTS (
-        SELECT 1 FROM consent_decision later
-        WHERE later.subject_id = d.subject_id AND later.purpose_key = d.purpose_key AND later.leaf_idx > d.leaf_idx
-    )
-) LIMIT 1
-"""
+FURTHEST = 1 << 62
 
 
 @dataclass
 class Walk:
     """What was read so far: the tree as the leaves make it, and its roots where checkpoints were signed."""
 
-    published: dict[int, str] = field(default_factory=dict)
+    published: dict[int, dict[str, Any]] = field(default_factory=dict)
+    journalled: int = 0
+    notices: dict[int, dict[str, Any]] = field(default_factory=dict)
+    withdrawals: list[dict[str, Any]] = field(default_factory=list)
     wanted: set[int] = field(default_factory=set)
     roots: dict[int, bytes] = field(default_factory=dict)
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
@@ -58,12 +50,13 @@ class Walk:
 def first_fault() -> str | None:
     """Return the first fault of the ledger, or None."""
     walk = Walk()
-    # The copy outside first: what is appended meanwhile only makes the tree larger than it must be.
-    fault = next(_outside_faults(walk), None)
+    # The copies outside first: what is appended meanwhile only makes the tree larger than it must be.
+    fault = next(_outside_faults(walk), None) or next(_effect_faults(walk), None)
     if fault:
         return fault
     with _one_moment():
-        return next(_faults(walk), None)
+        fault = next(_faults(walk), None)
+    return fault or next(_gone_notices(walk), None)
 
 
 @contextmanager
@@ -79,46 +72,104 @@ def _one_moment() -> Iterator[None]:
 
 
 def _faults(walk: Walk) -> Iterator[str]:
+    texts = founded.Texts.read()
     walk.wanted = {0, *walk.published, *Checkpoint.objects.values_list("size", flat=True)}
-    yield from _leaf_faults(walk)
+    yield from _leaf_faults(walk, texts)
     yield from _head_faults(walk)
     yield from _checkpoint_faults(walk)
     yield from _stray_faults(walk.frontier.size)
-    yield from _notice_faults()
-    yield from _grant_faults()
+    yield from _notice_faults(walk)
+    yield from founded.faults(texts, founded.Ended.read(walk.withdrawals))
 
 
 def _outside_faults(walk: Walk) -> Iterator[str]:
     """Read the copy outside into the walk."""
-    for line in outside.lines(checkpoints.path()):
-        note = str(line.get("note"))
-        try:
-            size = Head.from_text(note).size
-        except ValueError:
-            yield "the outside copy holds a checkpoint that cannot be read"
+    largest = 0
+    for raw in outside.raw_lines(checkpoints.path()):
+        line = outside.parse(raw)
+        # What a crash tore off is no line.
+        if line is None:
             continue
-        if walk.published.setdefault(size, note) != note:
-            yield f"the outside copy holds two different checkpoints of size {size}"
+        try:
+            size = Head.from_text(str(line.get("note"))).size
+        except ValueError:
+            yield f"the outside copy holds, after checkpoint {largest}, one that cannot be read"
+            continue
+        if outside.spelled(line) != raw:
+            yield f"the outside copy holds checkpoint {size} in other bytes than were written"
+        # Before lines had a time, the same one could be there twice after a crash.
+        if size <= largest and ("signed_at" in line or walk.published.get(size) != line):
+            yield f"the outside copy holds checkpoint {size} after checkpoint {largest}"
+        largest = max(largest, size)
+        walk.published[size] = line
 
 
-def _leaf_faults(walk: Walk) -> Iterator[str]:
-    nodes = _stored_nodes()
+def _effect_faults(walk: Walk) -> Iterator[str]:
+    """See that nothing took effect that the journal has not."""
+    effective = LedgerState.objects.filter(pk=ONLY_ROW).values_list("journalled", flat=True).first() or 0
+    walk.journalled = journal.size()
+    if effective > walk.journalled:
+        yield f"{effective} leaves took effect, but the journal has {walk.journalled}"
+
+
+def _leaf_faults(walk: Walk, texts: founded.Texts) -> Iterator[str]:
+    nodes, lines = _stored_nodes(), _journal_lines(walk)
     walk.roots[0] = merkle.EMPTY_ROOT
     for each in _leaves():
         if each.idx != walk.frontier.size:
-            yield f"leaf {walk.frontier.size} is missing"
-        yield from _one_leaf(each)
-        for level, idx, value in walk.frontier.append(bytes(each.leaf_hash)):
-            if next(nodes, None) != (level, idx, value):
-                yield f"node {idx} of level {level} is not the hash of what is under it"
-        if walk.frontier.size in walk.wanted:
-            walk.roots[walk.frontier.size] = walk.frontier.root()
-    if next(nodes, None) is not None:
-        yield "there is a node with nothing under it"
+            yield f"leaf {min(each.idx, walk.frontier.size)} is missing or not in its place"
+        yield from _one_leaf(each, texts)
+        if each.idx < walk.journalled:
+            yield from _journal_faults(each, next(lines, None))
+        yield from _grown_faults(walk, bytes(each.leaf_hash), nodes)
+    stray = next(nodes, None)
+    if stray is not None:
+        yield f"node {stray[1]} of level {stray[0]} has nothing under it"
+    if walk.frontier.size < walk.journalled:
+        yield f"leaf {walk.frontier.size} is missing: the journal has it"
+    # What is about no leaf stands between and after them.
+    deque(lines, maxlen=0)
+
+
+def _grown_faults(walk: Walk, hashed: bytes, nodes: Iterator[tuple[int, int, bytes]]) -> Iterator[str]:
+    """Add a leaf to the tree and compare what it completes with what is stored."""
+    newest = walk.frontier.size
+    for level, idx, value in walk.frontier.append(hashed):
+        if next(nodes, None) != (level, idx, value):
+            yield f"node {idx} of level {level} is not the hash of what is under it, up to leaf {newest}"
+    if walk.frontier.size in walk.wanted:
+        walk.roots[walk.frontier.size] = walk.frontier.root()
+
+
+def _journal_lines(walk: Walk) -> Iterator[dict[str, Any]]:
+    """Yield the leaves of the journal, and keep what else is read on the way."""
+    for line in outside.lines(journal.path()):
+        kind = line.get("kind")
+        if kind == journal.LEAF:
+            yield line
+        elif kind == journal.NOTICE:
+            walk.notices |= _by_id(line.get("notice"))
+        elif kind == "withdrawal":
+            walk.withdrawals.append(line)
+
+
+def _by_id(facts: Any) -> dict[int, dict[str, Any]]:
+    """Return what a line says of a notice; nothing, so that the notice is missed, if the line was damaged."""
+    known = isinstance(facts, dict) and isinstance(facts.get("id"), int)
+    return {facts["id"]: {"purpose": "?", "version": "?"} | facts} if known else {}
+
+
+def _journal_faults(each: LedgerLeaf, line: dict[str, Any] | None) -> Iterator[str]:
+    sealed = each.opening and (each.opening.subject_id, each.opening.sealed)
+    if line != journal.leaf_line(each.idx, each.entry, *(sealed or (None, None))):
+        yield f"leaf {each.idx} or its opening is not what the journal has"
 
 
 def _stored_nodes() -> Iterator[tuple[int, int, bytes]]:
     """Yield the stored subtrees in the order in which appending completed them."""
+    # An index that no tree reaches cannot be ordered by, and is what has nothing under it.
+    beyond = LedgerNode.objects.filter(Q(idx__lt=0) | Q(idx__gte=FURTHEST) | Q(level__gt=FURTHEST.bit_length()))
+    yield from ((level, idx, b"") for level, idx in beyond.values_list("level", "idx")[:1])
     ordered = LedgerNode.objects.extra(select={"done": "(idx + 1) << level"}, order_by=("done", "level"))
     for level, idx, value in ordered.values_list("level", "idx", "hash").iterator(CHUNK):
         yield level, idx, bytes(value)
@@ -126,7 +177,7 @@ def _stored_nodes() -> Iterator[tuple[int, int, bytes]]:
 
 def _leaves() -> Iterator[LedgerLeaf]:
     """Yield every leaf with `opening` and `decision` of its index, or None."""
-    last = -1
+    last = -FURTHEST
     while chunk := list(LedgerLeaf.objects.filter(idx__gt=last).order_by("idx")[:CHUNK]):
         ids = [each.idx for each in chunk]
         openings = Opening.objects.in_bulk(ids)
@@ -137,7 +188,7 @@ def _leaves() -> Iterator[LedgerLeaf]:
         last = ids[-1]
 
 
-def _one_leaf(each: LedgerLeaf) -> Iterator[str]:
+def _one_leaf(each: LedgerLeaf, texts: founded.Texts) -> Iterator[str]:
     entry = bytes(each.entry)
     if merkle.leaf_hash(entry) != bytes(each.leaf_hash):
         yield f"leaf {each.idx} does not have the hash that was stored"
@@ -147,21 +198,30 @@ def _one_leaf(each: LedgerLeaf) -> Iterator[str]:
         yield f"leaf {each.idx} is not in the format"
         return
     yield from _opening_faults(each, cls, entry)
+    if each.decision and not texts.of(each.decision):
+        yield f"decision {each.idx} is on a text that was not published"
 
 
 def _opening_faults(each: LedgerLeaf, cls: str, entry: bytes) -> Iterator[str]:
-    """Compare leaf, opening and decision; all three may be gone but the leaf, when an account was forgotten."""
+    """Compare leaf, opening and decision.
+
+    Forgetting an account will take opening and decision, and must leave here what tells it from a theft.
+    """
     if each.opening is None:
-        if each.decision is not None:
-            yield f"decision {each.idx} has no opening"
+        yield f"the opening of leaf {each.idx} is missing"
         return
     record = _opened(each.opening, entry)
     if record is None:
         yield f"the opening of leaf {each.idx} does not open it"
     elif cls == "decision" and each.decision is None:
-        yield f"the decision of leaf {each.idx} is missing"
-    elif each.decision is not None and (cls != "decision" or each.decision.record != record):
+        yield f"decision {each.idx} is missing"
+    elif each.decision is not None and not _is_said(each.decision, cls, record):
         yield f"decision {each.idx} is not what its leaf says"
+
+
+def _is_said(decision: Decision, cls: str, record: dict[str, str | int]) -> bool:
+    # Records have whole milliseconds: what is finer was put there later.
+    return cls == "decision" and decision.record == record and decision.at.microsecond % 1000 == 0
 
 
 def _opened(opening: Opening, entry: bytes) -> dict[str, str | int] | None:
@@ -194,13 +254,20 @@ def _checkpoint_faults(walk: Walk) -> Iterator[str]:
         yield from _one_note(each.note, each.size, walk, known)
         if Head.from_text(each.note).root != bytes(each.root):
             yield f"checkpoint {each.size} is not the one that was signed"
-        if walk.published.get(each.size) != each.note:
-            yield f"checkpoint {each.size} is not in the copy outside"
-    for size, note in walk.published.items():
-        yield from _one_note(note, size, walk, known)
+        yield from _copy_faults(each, walk.published.get(each.size, {}))
     # The newest may be outside alone: whoever was to store it stopped in between.
-    for size in sorted(set(walk.published) - stored - {max(walk.published, default=0)}):
-        yield f"checkpoint {size} is missing"
+    newest = max(walk.published, default=0)
+    for size in sorted(set(walk.published) - stored):
+        yield from _one_note(str(walk.published[size]["note"]), size, walk, known)
+        if size != newest:
+            yield f"checkpoint {size} is missing"
+
+
+def _copy_faults(each: Checkpoint, line: dict[str, Any]) -> Iterator[str]:
+    if line.get("note") != each.note:
+        yield f"checkpoint {each.size} is not the one in the copy outside"
+    if "signed_at" in line and line["signed_at"] != each.signed_at.isoformat():
+        yield f"checkpoint {each.size} was signed at another time than the copy outside says"
 
 
 def _one_note(note: str, size: int, walk: Walk, known: list[Verifier]) -> Iterator[str]:
@@ -216,20 +283,29 @@ def _one_note(note: str, size: int, walk: Walk, known: list[Verifier]) -> Iterat
 
 
 def _stray_faults(size: int) -> Iterator[str]:
-    beyond = {"leaf_idx__gte": size}
-    if Decision.objects.filter(**beyond).exists() or Opening.objects.filter(**beyond).exists():
-        yield "there is a decision or an opening without a leaf"
+    beyond = Q(leaf_idx__lt=0) | Q(leaf_idx__gte=size)
+    for model in (Decision, Opening):
+        stray = model.objects.filter(beyond).order_by("leaf_idx").first()
+        if stray:
+            yield f"there is a {model._meta.verbose_name} {stray.leaf_idx}, but no such leaf"
 
 
-def _notice_faults() -> Iterator[str]:
-    for each in NoticeVersion.objects.annotate(purpose=F("notice__purpose_id")).iterator(CHUNK):
+def _notice_faults(walk: Walk) -> Iterator[str]:
+    waiting = JournalLine.objects.filter(kind=journal.NOTICE).values_list("sealed", flat=True)
+    kept = walk.notices | {facts["id"]: facts for facts in (json.loads(bytes(each)) for each in waiting)}
+    for each in NoticeVersion.objects.select_related("notice").order_by("pk").iterator(CHUNK):
+        named = f"version {each.version} of the notice for {each.notice.purpose_id}"
         if sha256(each.text.encode()).hexdigest() != each.sha256:
-            yield f"version {each.version} of the notice for {each.purpose} is not the text that was published"
+            yield f"{named} is not the text that was published"
+        if not terms.is_bound(each.text, each.terms) or (each.terms and terms.covers_of(each.terms) != each.covers):
+            yield f"{named} does not have the terms that were published"
+        if kept.get(each.pk) != journal.notice_facts(each):
+            yield f"{named} is not what the journal has"
 
 
-def _grant_faults() -> Iterator[str]:
-    with connections[router.db_for_read(LedgerLeaf)].cursor() as cursor:
-        cursor.execute(UNFOUNDED_GRANTS)
-        found: tuple[UUID, str] | None = cursor.fetchone()
-    if found:
-        yield f"the gate of {found[0]} permits {found[1]} without a decision that says so"
+def _gone_notices(walk: Walk) -> Iterator[str]:
+    """Ask again, at another moment, for what the journal has: a text may have been published meanwhile."""
+    there = set(NoticeVersion.objects.filter(pk__in=walk.notices).values_list("pk", flat=True))
+    for pk in sorted(set(walk.notices) - there):
+        facts = walk.notices[pk]
+        yield f"version {facts['version']} of the notice for {facts['purpose']} is missing"

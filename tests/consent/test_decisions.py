@@ -71,7 +71,7 @@ def test_no_leaf_names_anybody_and_no_two_are_alike(ada):
 def test_the_journal_has_the_leaf_and_its_opening_before_the_permission_counts(ada):
     make_purpose()
     decide(actions.give, ada)
-    line = next(outside.lines(journal.path()))
+    *_, line = outside.lines(journal.path())
     assert (line["kind"], line["idx"], UUID(line["subject_id"])) == ("leaf", 0, ada)
     assert base64.b64decode(line["entry"]) == bytes(LedgerLeaf.objects.get().entry)
     assert base64.b64decode(line["sealed"]) == bytes(Opening.objects.get().sealed)
@@ -119,7 +119,7 @@ def test_a_torn_last_line_of_the_journal_is_left_behind(ada):
     with journal.path().open("ab") as file:
         file.write(b'{"leaves":99,"kind":"le')
     decide(actions.withdraw, ada)
-    assert [each["idx"] for each in outside.lines(journal.path())] == [0, 1]
+    assert [each["idx"] for each in outside.lines(journal.path()) if each["kind"] == "leaf"] == [0, 1]
     assert journal.size() == LedgerState.objects.get().journalled == 2
 
 
@@ -128,7 +128,7 @@ def test_a_journal_that_was_lost_is_written_again_from_the_first_leaf(ada):
     decide(actions.give, ada)
     journal.path().unlink()
     decide(actions.give, ada)
-    assert [each["idx"] for each in outside.lines(journal.path())] == [0, 1]
+    assert [each["idx"] for each in outside.lines(journal.path()) if each["kind"] == "leaf"] == [0, 1]
 
 
 @pytest.mark.parametrize("no", [actions.refuse, actions.withdraw])

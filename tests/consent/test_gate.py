@@ -193,7 +193,7 @@ def test_every_no_is_in_the_journal_and_nothing_waits(given):
     actions.pause(subject_id=given)
     actions.resume(subject_id=given)
     kinds = [line["kind"] for line in outside.lines(journal.path())]
-    assert kinds == ["leaf", "restriction", "lift", "pause", "resume"]
+    assert kinds == ["notice", "leaf", "restriction", "lift", "pause", "resume"]
     assert not journal.JournalLine.objects.exists()
 
 
