@@ -30,5 +30,8 @@ app.conf.beat_schedule = {
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
     "mail the newest checkpoint": {"task": "portal.oversight.tasks.mail_checkpoint", "schedule": 3600},
+    "clear what ended purposes leave": {"task": "portal.rights.tasks.clear_ended_purposes", "schedule": 20},
+    "tell of wider notices": {"task": "portal.rights.tasks.tell_of_wider_notices", "schedule": 300},
+    "renew answers that run out": {"task": "portal.rights.tasks.renew_answers", "schedule": 24 * 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

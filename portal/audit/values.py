@@ -89,8 +89,12 @@ class Action(StrEnum):
     POLICY_APPROVED = "policy.approved"
     PURPOSE_DEFINED = "purpose.defined"
     PURPOSE_LIVE = "purpose.live"
+    PURPOSE_ASKED_AGAIN = "purpose.asked_again"
+    PURPOSE_CLEARED = "purpose.cleared"
+    PURPOSE_RETIRED = "purpose.retired"
     NOTICE_PUBLISHED = "notice.published"
     SOURCE_LIVE = "source.live"
+    SOURCE_RETIRED = "source.retired"
     IMPORT_RUN = "import.run"
     LEDGER_CLOSED = "ledger.closed"
     LEDGER_REOPENED = "ledger.reopened"
@@ -146,8 +150,12 @@ SENTENCES = {
     Action.POLICY_APPROVED: _("approved a policy"),
     Action.PURPOSE_DEFINED: _("defined a purpose"),
     Action.PURPOSE_LIVE: _("put a purpose into force"),
+    Action.PURPOSE_ASKED_AGAIN: _("had those who said no long ago asked once more"),
+    Action.PURPOSE_CLEARED: _("opened the deletion of what an ended purpose leaves"),
+    Action.PURPOSE_RETIRED: _("ended a purpose"),
     Action.NOTICE_PUBLISHED: _("published a notice"),
     Action.SOURCE_LIVE: _("put a source into operation"),
+    Action.SOURCE_RETIRED: _("took a source out of operation"),
     Action.IMPORT_RUN: _("imported a recording"),
     Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
     Action.LEDGER_REOPENED: _("opened the site again: the log holds"),

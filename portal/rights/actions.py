@@ -157,7 +157,7 @@ def _grant(request: SubjectRequest) -> None:
             kind=Kind.ERASURE,
             subject_id=request.subject_id,
             by=person,
-            scope=_called_back(request.subject_id, request.about),
+            scope=called_back(request.subject_id, request.about),
             ground=Ground.OBJECTION,
             purpose_key=request.purpose_key,
             not_before=request.not_before,
@@ -254,7 +254,7 @@ def withdraw(
         kind=Kind.ERASURE,
         subject_id=subject_id,
         by=by,
-        scope=_called_back(subject_id, {purpose_key}),
+        scope=called_back(subject_id, {purpose_key}),
         ground=Ground.CONSENT_WITHDRAWN,
         purpose_key=purpose_key,
         not_before=_begins(erase),
@@ -266,7 +266,7 @@ def _begins(erase: str) -> datetime | None:
     return timezone.now() + ERASE_LATER if erase == "72h" else None
 
 
-def _called_back(subject_id: UUID, purposes: Collection[str]) -> Scope:
+def called_back(subject_id: UUID, purposes: Collection[str]) -> Scope:
     """Return what a no to these purposes calls back: all that nothing else covers."""
     return Scope(purposes=calling_back.uncovered(subject_id) | frozenset(purposes))
 

@@ -11,7 +11,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from portal.rights import expiry, renewal, runner
+from portal.rights import ending, expiry, lapsing, renewal, runner
 from portal.rights.models import SubjectRequest
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,25 @@ def renew_kek() -> None:
 @shared_task
 def expire_bundles() -> None:
     expiry.expire()
+
+
+@shared_task
+def clear_ended_purposes() -> None:
+    for request_id in ending.after_retirement():
+        nudge(request_id)
+
+
+@shared_task
+def tell_of_wider_notices() -> None:
+    lapsing.tell_of_wider_notices()
+
+
+@shared_task
+def renew_answers() -> None:
+    """Ask again whoever's yes runs out, and call back what a consent leaves that was not given again."""
+    lapsing.remind()
+    for request_id in ending.after_lapse():
+        nudge(request_id)
 
 
 def nudge(request_id: UUID | str) -> None:

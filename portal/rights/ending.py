@@ -1,0 +1,96 @@
+"""Calls back what a purpose that ended, or a consent that ran out, leaves behind: each person's own deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from consent.models import Decision, Purpose
+from portal.audit import trail
+from portal.audit.models import Act
+from portal.audit.values import SYSTEM, Action
+from portal.events.models import Block, Segment
+from portal.people.models import Employee
+from portal.rights import actions, calling_back, lapsing
+from portal.rights.models import Bundle, SubjectRequest
+from portal.rights.values import Ground, Kind, OpenedBy
+
+BATCH = 200
+WHOSE = {"subject_id": OuterRef("subject_id")}
+HAS_DATA = Q(Exists(Block.objects.filter(**WHOSE))) | Exists(Segment.objects.filter(**WHOSE))
+HAS_DATA |= Q(Exists(Bundle.objects.filter(**WHOSE)))
+KNOWN = Exists(Employee.objects.filter(pk=OuterRef("subject_id")))
+
+
+def after_retirement() -> list[UUID]:
+    """Open the deletions that retired purposes leave, a batch at a time; return the requests."""
+    opened: list[UUID] = []
+    for purpose in Purpose.objects.filter(state=Purpose.State.RETIRED).exclude(retired_at=None):
+        if not Act.objects.filter(once=_mark(purpose)).exists():
+            opened += _retire(purpose)
+    return opened
+
+
+def _mark(purpose: Purpose) -> str:
+    return f"{Action.PURPOSE_CLEARED}:{purpose.key}:{purpose.retired_at:%Y-%m-%dT%H:%M:%S.%f}"
+
+
+def _retire(purpose: Purpose) -> list[UUID]:
+    people = list(_left_behind(purpose)[:BATCH])
+    if not people:
+        trail.record(Action.PURPOSE_CLEARED, actor=SYSTEM, facts={"purpose": purpose.key}, once=_mark(purpose))
+    return [_open(each, purpose.key, f"retired:{purpose.retired_at:%Y-%m-%dT%H:%M:%S.%f}") for each in people]
+
+
+def _left_behind(purpose: Purpose) -> QuerySet[Decision, UUID]:
+    """Return who ever said yes to it, has anything stored, and has no deletion for its end yet."""
+    yes = Decision.objects.filter(purpose_key=purpose.key, kind__in=calling_back.YES, at__lt=purpose.retired_at)
+    opened = _opened(purpose.key, purpose.retired_at or timezone.now())
+    return (
+        yes.filter(HAS_DATA, KNOWN)
+        .exclude(Exists(opened))
+        .order_by("subject_id")
+        .values_list("subject_id", flat=True)
+        .distinct()
+    )
+
+
+def _opened(purpose_key: str, since: datetime) -> QuerySet[SubjectRequest]:
+    return SubjectRequest.objects.filter(
+        **WHOSE, purpose_key=purpose_key, opened_by=OpenedBy.SYSTEM, opened_at__gte=since
+    )
+
+
+def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
+    """Open one person's deletion; the key makes it one, however often and from wherever this is called."""
+    request = actions.open_request(
+        kind=Kind.ERASURE,
+        subject_id=subject_id,
+        by=SYSTEM,
+        scope=actions.called_back(subject_id, {purpose_key}),
+        opened_by=OpenedBy.SYSTEM,
+        ground=Ground.NO_LONGER_NECESSARY,
+        purpose_key=purpose_key,
+        idempotency_key=f"{because}:{purpose_key}:{subject_id}",
+    )
+    return request.pk
+
+
+def after_lapse(now: datetime | None = None) -> list[UUID]:
+    """Open the deletions that consents leave which ran out and were not given again in time."""
+    now = now or timezone.now()
+    over = (each for each in lapsing.due(now - calling_back.grace()) if each.purpose.on_consent)
+    return [_open(*each) for each in _without_deletion(over)]
+
+
+def _without_deletion(over: Iterable[lapsing.Lapse]) -> list[tuple[UUID, str, str]]:
+    found: list[tuple[UUID, str, str]] = []
+    for each in over:
+        mine = Decision.objects.filter(HAS_DATA, KNOWN, pk=each.answer.pk)
+        if mine.exclude(Exists(_opened(each.purpose.key, each.until))).exists():
+            found.append((each.answer.subject_id, each.purpose.key, f"lapsed:{each.answer.leaf_idx}"))
+    return found
