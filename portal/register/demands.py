@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from consent.models import Purpose
 from consent.values import Basis
+from portal.register.countries import EEA
 from portal.register.models import (
     Assessment,
     Controller,
@@ -22,10 +23,6 @@ from portal.register.models import (
     WorksAgreement,
 )
 from portal.register.values import Kind, State
-
-# Where no transfer in the sense of Art. 44 takes place.
-COUNTRIES = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
-EEA = frozenset(COUNTRIES.split())
 
 
 def missing(wanted: Collection[str] = ()) -> list[str]:

@@ -66,6 +66,7 @@ class RecipientPart(Part):
     contact: str = Field("", max_length=200)
     country: Country
     safeguard: str = ""
+    retired: bool = False
 
 
 class ProcessorPart(Part):
@@ -76,6 +77,7 @@ class ProcessorPart(Part):
     country: Country
     safeguard: str = ""
     contract_dated: date
+    retired: bool = False
 
 
 class RetentionPart(Part):

@@ -16,8 +16,8 @@ from portal.audit.values import Action, Actor
 from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
 from portal.register.models import Approval, Controller, PolicyDraft
+from portal.register.preview import look
 from portal.register.publishing import bring_live, publish, write_down
-from portal.register.widening import widened
 
 __all__ = ["Policy", "PolicyFaults", "apply", "approve", "load"]
 LEGAL, COUNCIL = "legal", "council"
@@ -38,9 +38,9 @@ def apply(policy: Policy, *, by: Actor) -> PolicyDraft | None:
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
         _lock()
-        if _is_known(digest):
-            return None
         _check_references(policy)
+        if _is_known(policy):
+            return None
         _supersede(policy)
         draft = PolicyDraft.objects.create(
             document=document, sha256=digest, drafted_by=UUID(by.id), drafted_by_label=by.label
@@ -56,11 +56,12 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POLICY_LOCK])
 
 
-def _is_known(digest: str) -> bool:
-    if PolicyDraft.objects.pending().filter(sha256=digest).exists():
+def _is_known(policy: Policy) -> bool:
+    """Return whether it is drafted already or, with no draft in the way, what the register says."""
+    pending = [_policy_of(draft) for draft in PolicyDraft.objects.pending()]
+    if policy in pending:
         return True
-    newest = PolicyDraft.objects.filter(superseded_at=None).order_by("-pk").first()
-    return newest is not None and newest.sha256 == digest
+    return not any(each.keys & policy.keys for each in pending) and not look([policy]).changes
 
 
 def _check_references(policy: Policy) -> None:
@@ -144,13 +145,11 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
     """Bring the drafts live and ask what the law still demands; undone if anything is missing, or not to be kept."""
     try:
         with transaction.atomic():
-            missing = []
             policies = [_policy_of(draft) for draft in drafts]
             for policy in policies:
-                missing += widened(policy)
-                bring_live(policy, by=by)
+                bring_live(policy, by=by if keep else None)
             wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
-            missing += demands.missing(wanted)
+            missing = demands.missing(wanted)
             if missing or not keep:
                 raise NotYet(missing)
             publish(by=by)

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from consent import actions as decisions
 from consent.models import NoticeVersion, Purpose
+from consent.terms import Terms
 from consent.values import Basis
 from portal.audit import trail
 from portal.audit.values import Action, Actor
-from portal.register import notice_text, standing
-from portal.register.document import ControllerPart, Part, Policy, PurposePart, SourcePart
+from portal.register import entry, notice_text, standing, terms
+from portal.register.document import ControllerPart, Policy, ProcessorPart, PurposePart, RecipientPart, SourcePart
 from portal.register.models import (
     Assessment,
     Controller,
@@ -30,8 +31,7 @@ from portal.register.values import State
 
 
 def write_down(policy: Policy) -> None:
-    """Show as drafts what is not live yet, and leave alone what is."""
-    _write_common(policy, only_new=True)
+    """Show as drafts what is not live yet, and leave alone what is; what has no state of its own waits."""
     live = set(Purpose.objects.exclude(state=State.DRAFT).values_list("key", flat=True))
     for part in policy.purposes:
         if part.key not in live:
@@ -42,32 +42,64 @@ def write_down(policy: Policy) -> None:
             _write_source(source, State.DRAFT)
 
 
-def bring_live(policy: Policy, *, by: Actor) -> None:
-    """Make the register say what the policy says."""
-    _write_common(policy, only_new=False)
+def bring_live(policy: Policy, *, by: Actor | None) -> None:
+    """Make the register say what the policy says; with nobody who does it, only to look at what would be."""
+    _write_common(policy)
     for part in policy.purposes:
-        before = Purpose.objects.filter(pk=part.key, state=State.LIVE).exists()
-        _write_purpose(part, State.RETIRED if part.retired else State.LIVE)
-        if not (before or part.retired):
-            trail.record(Action.PURPOSE_LIVE, actor=by, facts={"purpose": part.key})
+        if part.retired:
+            _retire(part, by)
+        else:
+            _bring_live(part, by)
     for source in policy.sources:
-        before = Source.objects.live().filter(pk=source.key).exists()
-        _write_source(source, State.RETIRED if source.retired else State.LIVE)
-        if not (before or source.retired):
-            trail.record(Action.SOURCE_LIVE, actor=by, facts={"source": source.key})
+        _bring_source(source, by)
+    # What nobody named ends with its purpose; a flow that the policy itself names would contradict it.
+    ended = [part.key for part in policy.purposes if part.retired]
+    named = [source.key for source in policy.sources]
+    Flow.objects.filter(purpose_key__in=ended).exclude(source__in=named).update(state=State.RETIRED)
 
 
-def _write_common(policy: Policy, *, only_new: bool) -> None:
-    parts: list[tuple[Manager[Any], Iterable[Part]]] = [
+def _bring_live(part: PurposePart, by: Actor | None) -> None:
+    before = Purpose.objects.live().filter(pk=part.key).exists()
+    _write_purpose(part, State.LIVE)
+    if by and not before:
+        trail.record(Action.PURPOSE_LIVE, actor=by, facts={"purpose": part.key})
+
+
+def _retire(part: PurposePart, by: Actor | None) -> None:
+    """End a purpose; what was said of it stays as it was when people answered."""
+    before = Purpose.objects.filter(pk=part.key).first()
+    if before is None:
+        _write_purpose(part, State.DRAFT)
+    if by is None:
+        # Looking must not wait for every person's gate row.
+        Purpose.objects.filter(pk=part.key).update(state=State.RETIRED)
+        return
+    decisions.retire_purpose(key=part.key)
+    if before and before.state == State.LIVE:
+        trail.record(Action.PURPOSE_RETIRED, actor=by, facts={"purpose": part.key})
+
+
+def _bring_source(part: SourcePart, by: Actor | None) -> None:
+    before = Source.objects.live().filter(pk=part.key).exists()
+    _write_source(part, State.RETIRED if part.retired else State.LIVE)
+    if by and before == part.retired:
+        action = Action.SOURCE_RETIRED if part.retired else Action.SOURCE_LIVE
+        trail.record(action, actor=by, facts={"source": part.key})
+
+
+def _write_common(policy: Policy) -> None:
+    parts: list[tuple[Manager[Any], Iterable[RecipientPart | ProcessorPart]]] = [
         (Recipient.objects, policy.recipients),
         (Processor.objects, policy.processors),
     ]
     for table, rows in parts:
         for row in rows:
-            facts = row.model_dump()
-            _put(table, {"key": facts.pop("key")}, facts, only_new=only_new)
+            if row.retired:
+                table.filter(key=row.key).delete()
+            else:
+                _put(table, {"key": row.key}, row.model_dump(exclude={"key", "retired"}))
     if policy.controller:
-        _put(Controller.objects, {"id": 1}, _controller(policy.controller), only_new=only_new)
+        _put(Controller.objects, {"id": 1}, _controller(policy.controller))
 
 
 def _controller(part: ControllerPart) -> dict[str, Any]:
@@ -76,11 +108,8 @@ def _controller(part: ControllerPart) -> dict[str, Any]:
     return part.model_dump() | {"agreement_required": bool(required), "agreement_countries": countries}
 
 
-def _put(table: Manager[Any], key: dict[str, Any], facts: dict[str, Any], *, only_new: bool = False) -> None:
-    if only_new:
-        table.get_or_create(**key, defaults=facts)
-    else:
-        table.update_or_create(**key, defaults=facts)
+def _put(table: Manager[Any], key: dict[str, Any], facts: dict[str, Any]) -> None:
+    table.update_or_create(**key, defaults=facts)
 
 
 def _write_purpose(part: PurposePart, state: State) -> None:
@@ -155,34 +184,20 @@ def _write_flows(part: SourcePart, state: State) -> None:
 
 
 def publish(*, by: Actor) -> None:
-    """Tell consent what each live purpose now covers, and publish the notices whose text or cover is new."""
-    for record in PurposeRecord.objects.order_by("purpose_key"):
-        purpose = Purpose.objects.live().filter(pk=record.purpose_key).first()
-        if purpose is None:
-            continue
+    """Tell consent what each live purpose now covers, and publish the notices whose text or terms are new."""
+    described = PurposeRecord.objects.values("purpose_key")
+    for purpose in Purpose.objects.live().filter(pk__in=described).order_by("pk"):
         Purpose.objects.filter(pk=purpose.pk).update(categories=_collected(purpose.pk))
-        covers = covers_of(purpose.pk)
-        for language, text in notice_text.build_all(purpose.pk, record.notices).items():
-            _publish_one(purpose.pk, language, text, covers, by)
+        said = entry.read(purpose.pk)
+        agreed = terms.build_from(said)
+        for language, text in notice_text.build_from(said, said.record.notices).items():
+            _publish_one(purpose.pk, language, text, agreed, by)
 
 
-def _publish_one(purpose_key: str, language: str, text: str, covers: dict[str, list[str]], by: Actor) -> None:
+def _publish_one(purpose_key: str, language: str, text: str, agreed: Terms, by: Actor) -> None:
     said = {"purpose": purpose_key, "language": language}
     published = NoticeVersion.objects.filter(notice__purpose=purpose_key, notice__language=language)
     before = published.count()
-    version = decisions.publish_notice(purpose_key=purpose_key, language=language, text=text, covers=covers)
+    version = decisions.publish_notice(purpose_key=purpose_key, language=language, text=text, terms=agreed)
     if published.count() > before:
         trail.record(Action.NOTICE_PUBLISHED, actor=by, facts={**said, "version": version.version})
-
-
-def covers_of(purpose_key: str) -> dict[str, list[str]]:
-    """What the live flows collect for a purpose, by source."""
-    covers: dict[str, list[str]] = {}
-    for source, category in (
-        Flow.objects.live()
-        .filter(purpose_key=purpose_key)
-        .order_by("source", "category")
-        .values_list("source", "category")
-    ):
-        covers.setdefault(source, []).append(category)
-    return covers

@@ -1,14 +1,26 @@
-"""Nobody's yes is widened behind their back."""
+"""What asks for more is asked: a wider policy is a new notice version; until it is answered the old answer holds."""
 
 from __future__ import annotations
 
 import pytest
-from django.core.management import CommandError
 
-from consent import actions
+from consent import actions, asking
+from consent.models import NoticeVersion
+from consent.terms import Code
 from portal.register.models import Flow, Source
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+PURPOSES = ("assistant-training", "writing-help", "browser-tools")
+
+
+@pytest.fixture
+def yes(company, ada):
+    """Ada said yes to all that rests on consent, and was told of the rest."""
+    company.go_live()
+    for purpose in PURPOSES:
+        actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
+    actions.acknowledge(subject_id=ada.pk, purpose_key="fault-finding", path="tests")
+    return ada
 
 
 def off_hours(document):
@@ -27,18 +39,94 @@ def fewer_blocked(document):
     document["sources"][0]["blocked_apps"].pop()
 
 
-@pytest.mark.parametrize("widen", [off_hours, exact_timing, another_app, fewer_blocked])
-def test_terms_are_not_widened_under_a_standing_yes(company, ada, widen):
-    company.go_live()
-    for purpose in ("assistant-training", "writing-help", "browser-tools"):
-        actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
+def another_category(document):
+    document["purposes"][2]["retention"].append({"category": "pointer_clicks", "days": 9, "why": "x"})
+    document["sources"][1]["flows"].append({"category": "pointer_clicks", "purpose": "browser-tools", "why": "x"})
+
+
+def another_source(document):
+    document["sources"][2]["flows"].append({"category": "app_usage", "purpose": "fault-finding", "why": "x"})
+
+
+def another_purpose(document):
+    document["purposes"][1]["description"] = "Text teaches a model whatever we like."
+
+
+def another_recipient(document):
+    document["purposes"][1]["recipients"] = ["research-lab"]
+
+
+def another_country(document):
+    document["recipients"][1].update(country="US", safeguard="Adequacy decision of 2023")
+
+
+def longer(document):
+    document["purposes"][1]["retention"][0]["days"] = 31
+
+
+def another_basis(document):
+    document["purposes"][1].update(basis="contract", refusal_consequence="")
+
+
+FAULTS, TEACHING = "fault-finding", "assistant-training"
+WIDER = [
+    (off_hours, {"browser-tools": Code.RULE}),
+    (exact_timing, {TEACHING: Code.RULE}),
+    (another_app, {"writing-help": Code.RULE}),
+    (fewer_blocked, {TEACHING: Code.RULE, "writing-help": Code.RULE, FAULTS: Code.RULE}),
+    (another_category, {"browser-tools": Code.CATEGORY}),
+    (another_source, {FAULTS: Code.SOURCE}),
+    (another_purpose, {"writing-help": Code.PURPOSE}),
+    (another_recipient, {"writing-help": Code.RECIPIENT}),
+    (another_country, {FAULTS: Code.COUNTRY}),
+    (longer, {"writing-help": Code.RETENTION}),
+    (another_basis, {"writing-help": Code.BASIS}),
+]
+
+
+def asked(person):
+    """What somebody is asked again, each with the one reason."""
+    found = asking.questions(person.pk)
+    assert all(each.why == asking.Why.WIDENED for each in found.values())
+    return {key: each.changes[0].code for key, each in found.items()}
+
+
+def grants(person):
+    return {key: (each.version, each.covers, each.rules) for key, each in actions.gate.read(person.pk).grants.items()}
+
+
+@pytest.mark.parametrize(("widen", "codes"), WIDER, ids=[widen.__name__ for widen, _ in WIDER])
+def test_what_widens_asks_again_and_changes_no_answer_meanwhile(company, yes, widen, codes):
+    before = grants(yes)
     document = company.document()
     widen(document)
-    company.apply(document)
-    with pytest.raises(CommandError, match="a purpose of its own"):
-        company.approve(company.legal)
-    assert not Flow.objects.filter(exact_timing=True).exists()
-    assert Source.objects.get(pk="desktop").blocked_apps == ["KeePass", "1Password", "Signal"]
+    company.go_live(document)
+    assert asked(yes) == codes
+    assert grants(yes) == before
+
+
+@pytest.mark.parametrize(("widen", "codes"), WIDER, ids=[widen.__name__ for widen, _ in WIDER])
+def test_a_standing_no_is_asked_again_too(company, ada, widen, codes):
+    company.go_live()
+    for purpose in PURPOSES:
+        actions.refuse(subject_id=ada.pk, purpose_key=purpose, path="tests")
+    document = company.document()
+    widen(document)
+    company.go_live(document)
+    refused = {key: code for key, code in codes.items() if key in PURPOSES}
+    assert {key: each.changes[0].code for key, each in asking.questions(ada.pk).items() if each.answer} == refused
+
+
+def test_the_new_rule_is_agreed_to_by_a_new_yes_alone(company, yes):
+    document = company.document()
+    another_app(document)
+    company.go_live(document)
+    apps = actions.gate.read(yes.pk).grants["writing-help"].rules["desktop"].flows["keystroke_content"].content_apps
+    assert apps == {"Writer", "Calc"}
+    actions.give(subject_id=yes.pk, purpose_key="writing-help", path="tests", version=2)
+    apps = actions.gate.read(yes.pk).grants["writing-help"].rules["desktop"].flows["keystroke_content"].content_apps
+    assert apps == {"Writer", "Calc", "Mail"}
+    assert not asking.questions(yes.pk)
 
 
 def no_flows(document):
@@ -54,59 +142,98 @@ def retired_source(document):
         source["retired"] = True
 
 
+LOOSER = [off_hours, exact_timing, another_app, fewer_blocked]
+
+
 @pytest.mark.parametrize("leave_out", [no_flows, retired_source])
-@pytest.mark.parametrize("widen", [off_hours, exact_timing, another_app, fewer_blocked])
-def test_nor_by_leaving_them_out_and_bringing_them_back(company, ada, leave_out, widen):
-    company.go_live()
-    for purpose in ("assistant-training", "writing-help", "browser-tools"):
-        actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
+@pytest.mark.parametrize("widen", LOOSER)
+def test_nor_is_a_yes_widened_by_leaving_things_out_and_bringing_them_back(company, yes, leave_out, widen):
+    before = grants(yes)
     document = company.document()
     leave_out(document)
     company.go_live(document)
+    assert not asked(yes)
     document = company.document()
     widen(document)
-    company.apply(document)
-    with pytest.raises(CommandError, match="a purpose of its own"):
-        company.approve(company.legal)
-
-
-def test_a_yes_is_not_put_on_another_basis_where_it_could_not_be_taken_back(company, ada):
-    company.go_live()
-    actions.give(subject_id=ada.pk, purpose_key="writing-help", path="tests")
-    document = company.document()
-    part = next(each for each in document["purposes"] if each["key"] == "writing-help")
-    part.update(basis="contract", refusal_consequence="")
-    company.apply(document)
-    with pytest.raises(CommandError, match="on the basis of consent"):
-        company.approve(company.legal)
-
-
-def test_they_may_be_while_nobody_has_said_yes(company):
-    company.go_live()
-    document = company.document()
-    another_app(document)
     company.go_live(document)
-    assert Flow.objects.get(category="keystroke_content").content_apps == ["Writer", "Calc", "Mail"]
+    assert asked(yes) == dict(WIDER)[widen]
+    assert grants(yes) == before
 
 
-def test_narrowing_needs_nobody(company, ada):
-    company.go_live()
-    actions.give(subject_id=ada.pk, purpose_key="writing-help", path="tests")
+def test_another_basis_leaves_a_yes_on_the_one_it_was_given_on(company, yes):
     document = company.document()
+    another_basis(document)
+    company.go_live(document)
+    assert actions.gate.read(yes.pk).grants["writing-help"].basis == "consent"
+    actions.withdraw(subject_id=yes.pk, purpose_key="writing-help", path="tests")
+    assert "writing-help" not in actions.gate.read(yes.pk).grants
+
+
+def test_another_basis_counts_once_it_was_answered(company, yes):
+    document = company.document()
+    another_basis(document)
+    company.go_live(document)
+    actions.acknowledge(subject_id=yes.pk, purpose_key="writing-help", path="tests")
+    assert actions.gate.read(yes.pk).grants["writing-help"].basis == "contract"
+
+
+def other_words(document):
+    document["purposes"][1]["title"] = "Better suggestions"
+    document["purposes"][1]["notices"]["en"]["summary"] = "The same in other words."
+    document["sources"][0]["flows"][5]["why"] = "Sentences teach suggestions."
+    document["controller"]["dpo_name"] = "Somebody Else"
+    document["sources"][0]["assessment"]["dated"] = "2026-09-16"
+
+
+def fewer_apps(document):
     document["sources"][0]["flows"][5]["content_apps"].pop()
+
+
+def more_blocked(document):
     document["sources"][0]["blocked_apps"].append("Bank")
+
+
+def shorter(document):
+    document["purposes"][1]["retention"][0]["days"] = 3
+
+
+def nobody_receives(document):
+    document["purposes"][0]["recipients"] = "none"
+
+
+@pytest.mark.parametrize("change", [other_words, fewer_apps, more_blocked, shorter, nobody_receives, no_flows])
+def test_other_words_and_what_narrows_make_a_version_and_ask_nobody(company, yes, change):
+    before = NoticeVersion.objects.count()
+    document = company.document()
+    change(document)
+    company.go_live(document)
+    assert NoticeVersion.objects.count() > before
+    assert not asking.questions(yes.pk)
+
+
+def test_narrowing_acts_at_once(company, yes):
+    document = company.document()
+    fewer_apps(document)
+    more_blocked(document)
     company.go_live(document)
     assert Flow.objects.get(category="keystroke_content").content_apps == ["Writer"]
+    assert "Bank" in Source.objects.get(pk="desktop").blocked_apps
 
 
-# A yes counts once it is journalled, after the commit.
-@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
-def test_a_new_category_waits_for_each_persons_answer(company, ada):
-    company.go_live()
-    actions.give(subject_id=ada.pk, purpose_key="browser-tools", path="tests")
+def test_a_new_category_waits_for_each_persons_answer(company, yes):
     document = company.document()
-    document["purposes"][2]["retention"].append({"category": "pointer_clicks", "days": 9, "why": "x"})
-    document["sources"][1]["flows"].append({"category": "pointer_clicks", "purpose": "browser-tools", "why": "x"})
+    another_category(document)
     company.go_live(document)
-    state = actions.gate.read(ada.pk)
-    assert "pointer_clicks" not in state.grants["browser-tools"].covers["browser"]
+    assert "pointer_clicks" not in actions.gate.read(yes.pk).grants["browser-tools"].covers["browser"]
+    actions.give(subject_id=yes.pk, purpose_key="browser-tools", path="tests")
+    assert "pointer_clicks" in actions.gate.read(yes.pk).grants["browser-tools"].covers["browser"]
+
+
+def test_a_purpose_with_several_languages_asks_in_each_of_them(company, yes):
+    document = company.document()
+    longer(document)
+    company.go_live(document)
+    assert asking.questions(yes.pk, "de")["writing-help"].notice.notice.language == "de"
+    said = NoticeVersion.objects.filter(notice__purpose="writing-help", version=2)
+    assert {each.notice.language for each in said.select_related("notice")} == {"en", "de"}
+    assert len({str(each.terms) for each in said}) == 1

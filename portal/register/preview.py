@@ -1,0 +1,198 @@
+"""What a policy would begin and end, and how many people it would ask: worked out in the rows, and undone again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from consent import asking
+from consent.models import NoticeVersion, Purpose
+from consent.terms import Terms, bound, narrowed, widened
+from portal.register import demands, entry, export, notice_text, terms
+from portal.register.changes import sentence, sentence_less
+from portal.register.document import Policy, from_document
+from portal.register.entry import Entry
+from portal.register.models import PolicyDraft, PurposeRecord
+from portal.register.publishing import bring_live
+
+NOTHING: Terms = {"sources": {}, "recipients": [], "processors": []}
+# Fewer are not counted out: a number that small may be somebody.
+LEAST = 10
+
+
+@dataclass(frozen=True)
+class TextPreview:
+    """A notice in one language, as published (or empty) and as it would be (or empty)."""
+
+    language: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class PurposePreview:
+    """What would become of one purpose. `counts` are those of `consent.asking.counts`: show only `asked` of it."""
+
+    key: str
+    title: str
+    new: bool
+    retired: bool
+    only_tells: bool
+    jurisdictions: tuple[str, ...]
+    begins: tuple[str, ...]
+    ends: tuple[str, ...]
+    counts: Counter[str]
+    texts: tuple[TextPreview, ...]
+
+    @property
+    def languages(self) -> list[str]:
+        return [each.language for each in self.texts]
+
+    @property
+    def asks(self) -> bool:
+        """Return whether anybody who answered would be asked again."""
+        return not (self.new or self.retired) and bool(
+            self.begins or self.counts["asked_yes"] + self.counts["asked_no"]
+        )
+
+    @property
+    def asked(self) -> str:
+        """Say who is asked, as a number that gives nobody away."""
+        if self.retired:
+            said = {"people": people(self.counts["asked_yes"] + self.counts["left_yes"])}
+            return _("ends for %(people)s who said yes or confirmed") % said
+        if self.new:
+            where = ", ".join(self.jurisdictions)
+            return _("everybody in %(where)s") % {"where": where} if where else _("everybody")
+        if not self.asks:
+            return _("nobody")
+        return _("%(people)s who answered before") % {"people": people(self._asked)}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would become of the register: only purposes that change are in it."""
+
+    purposes: tuple[PurposePreview, ...]
+    new_sources: tuple[str, ...]
+    ended_sources: tuple[str, ...]
+    missing: tuple[str, ...]
+    changes: bool
+
+
+def people(number: int) -> str:
+    if number < LEAST:
+        return _("fewer than %(least)d people") % {"least": LEAST}
+    return ngettext("%(number)d person", "%(number)d people", number) % {"number": number}
+
+
+def preview() -> list[PurposePreview]:
+    """Look at what waits for approval."""
+    return list(look([from_document(draft.document) for draft in PolicyDraft.objects.pending()]).purposes)
+
+
+def look(policies: Iterable[Policy]) -> Preview:
+    """Bring the policies live, see what that makes of everything, and undo it."""
+    policies = list(policies)
+    wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
+    with transaction.atomic():
+        before, register, ended = _published(), export.document(), export.ended()
+        for policy in policies:
+            bring_live(policy, by=None)
+        after = export.document()
+        found = Preview(
+            purposes=tuple(_purposes(before, wanted)),
+            new_sources=_beyond(after, register),
+            ended_sources=_beyond(register, after),
+            missing=tuple(demands.missing(wanted)),
+            changes=(after, export.ended()) != (register, ended),
+        )
+        transaction.set_rollback(True)
+    return found
+
+
+def _beyond(some: dict[str, Any], others: dict[str, Any]) -> tuple[str, ...]:
+    """Return the titles of the sources that only the first has."""
+    known = {each["key"] for each in others["sources"]}
+    return tuple(each["title"] for each in some["sources"] if each["key"] not in known)
+
+
+@dataclass(frozen=True)
+class _Published:
+    """What a live purpose's newest notices say."""
+
+    purpose: Purpose
+    agreed: Terms
+    texts: dict[str, str]
+
+
+def _published() -> dict[str, _Published]:
+    newest = (
+        NoticeVersion.objects.filter(notice__purpose__state=Purpose.State.LIVE)
+        .select_related("notice__purpose")
+        .order_by("notice__purpose_id", "notice__language", "-version")
+        .distinct("notice__purpose_id", "notice__language")
+    )
+    found: dict[str, _Published] = {}
+    for each in newest:
+        purpose = each.notice.purpose
+        found.setdefault(purpose.key, _Published(purpose, each.compared, {})).texts[each.notice.language] = each.text
+    return found
+
+
+def _purposes(before: dict[str, _Published], wanted: Collection[str]) -> Iterator[PurposePreview]:
+    """Tell of each purpose that begins, ends or says something else."""
+    described = PurposeRecord.objects.values_list("purpose_key", flat=True)
+    after = set(Purpose.objects.live().values_list("pk", flat=True)) | set(wanted)
+    for key in sorted(after & set(described)):
+        if found := _kept(entry.read(key), before.get(key)):
+            yield found
+    for key in sorted(before.keys() - after):
+        yield _retired(before[key])
+
+
+def _kept(said: Entry, before: _Published | None) -> PurposePreview | None:
+    agreed = terms.build_from(said)
+    written = notice_text.build_from(said, said.record.notices)
+    texts = {language: bound(text, agreed) for language, text in written.items()}
+    if before and before.texts == texts:
+        return None
+    old = before.agreed if before else NOTHING
+    return PurposePreview(
+        key=said.key,
+        title=said.purpose.title,
+        new=before is None,
+        retired=False,
+        only_tells=said.only_tells,
+        jurisdictions=tuple(said.record.jurisdictions),
+        begins=tuple(map(sentence, widened(old, agreed))),
+        ends=tuple(map(sentence_less, narrowed(old, agreed))),
+        counts=asking.counts(said.key, agreed),
+        texts=_beside(before.texts if before else {}, texts),
+    )
+
+
+def _retired(before: _Published) -> PurposePreview:
+    return PurposePreview(
+        key=before.purpose.key,
+        title=before.purpose.title,
+        new=False,
+        retired=True,
+        only_tells=False,
+        jurisdictions=(),
+        begins=(),
+        ends=tuple(map(sentence_less, narrowed(before.agreed, NOTHING))),
+        counts=asking.counts(before.purpose.key, before.agreed),
+        texts=_beside(before.texts, {}),
+    )
+
+
+def _beside(old: dict[str, str], new: dict[str, str]) -> tuple[TextPreview, ...]:
+    languages = sorted(old.keys() | new.keys())
+    return tuple(TextPreview(each, old.get(each, ""), new.get(each, "")) for each in languages)
