@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -230,19 +230,30 @@ def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> N
 
 def count_matching(subject_id: UUID, scope: Scope, asked_ms: int) -> Counter[str]:
     """Return how many events a category would go; `keystroke_content` counts characters whose event stays."""
-    found: Counter[str] = Counter()
+    return count_each(subject_id, {"": scope}, asked_ms)[""]
+
+
+def count_each(subject_id: UUID, scopes: Mapping[str, Scope], asked_ms: int) -> dict[str, Counter[str]]:
+    """Return the same for several scopes by name; each day is opened once, however many they are."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in scopes}
     for day, counted in reading.counted(subject_id).items():
         of = date.fromisoformat(day)
-        if not (_overlaps(scope, of) and _names(scope, counted)):
-            continue
-        if _whole(scope, of, asked_ms):
-            found.update(_sum(counted.sources.values()))
-            continue
-        taken = take(reading.stored(subject_id, of), scope, asked_ms)
-        for events in taken.events.values():
-            found.update(events)
-        found[CONTENT] += sum(taken.contents.values())
-    return +found
+        here = {name: each for name, each in scopes.items() if _overlaps(each, of) and _names(each, counted)}
+        whole = {name for name, each in here.items() if _whole(each, of, asked_ms)}
+        table = reading.stored(subject_id, of) if here.keys() - whole else None
+        for name, each in here.items():
+            found[name].update(
+                _sum(counted.sources.values()) if table is None or name in whole else _taken(table, each, asked_ms)
+            )
+    return {name: +each for name, each in found.items()}
+
+
+def _taken(table: pa.Table, scope: Scope, asked_ms: int) -> Counter[str]:
+    taken = take(table, scope, asked_ms)
+    found = Counter({CONTENT: sum(taken.contents.values())})
+    for events in taken.events.values():
+        found.update(events)
+    return found
 
 
 def _sum(tallies: Iterable[Tally]) -> Counter[str]:

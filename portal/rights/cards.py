@@ -178,6 +178,11 @@ class Card:
         return at if at and at > timezone.now() else None
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether an objection waits for its decision: until then nothing else can be answered."""
+        return self.objection is not None and self.objection.needs_decision
+
+    @property
     def may_object(self) -> bool:
         return self.purpose.basis in OBJECTIONABLE
 
@@ -185,7 +190,7 @@ class Card:
     def offers(self) -> list[str]:
         """Which answers the page has buttons for: always a yes and a no together, or what undoes the answer."""
         told = "give" if self.on_consent else "acknowledge"
-        asked = self.notice is not None and (bool(self.question) or not self.said_yes)
+        asked = self.notice is not None and (bool(self.question) or not self.said_yes) and not self.is_undecided
         return ([told] if asked else []) + self._ways_out()
 
     def _ways_out(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -11,11 +12,11 @@ from django.utils.translation import ngettext
 from consent import asking
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import GateState, Grant, Scope
-from portal.events import reading, words
+from portal.events import reading, rewrite, words
 from portal.people.models import Employee
 from portal.register.models import PurposeRecord, Recipient, Retention, Source
 from portal.register.standing import concerns
-from portal.rights import actions
+from portal.rights import calling_back
 from portal.rights.cards import Card, Deck, Ended, Leaving, Reach, listed
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
@@ -93,8 +94,10 @@ def full_deck(person: Employee, state: GateState | None, language: str, counted:
         card.periods = periods.get(card.key, [])
         card.recipients = [names.get(key, key) for key in card.recipients]
         card.objection, card.erasure = opened.get((Kind.OBJECTION, card.key)), opened.get((Kind.ERASURE, card.key))
+    counted_cards = [card for card in leavable if little or card.key == counted]
+    goes = _goes(person.pk, [card.key for card in counted_cards])
     for card in leavable:
-        card.leaving = leaving(person.pk, card, found, count=little or card.key == counted)
+        card.leaving = _leaving(card, found, goes.get(card.key))
     for each in found.ended:
         each.erasure = opened.get((Kind.ERASURE, each.purpose.key))
     return found
@@ -102,10 +105,8 @@ def full_deck(person: Employee, state: GateState | None, language: str, counted:
 
 def _opened(subject_id: UUID) -> dict[tuple[str, str], SubjectRequest]:
     """Return the newest objection and the newest erasure that named each purpose."""
-    named = SubjectRequest.objects.for_subject(subject_id).filter(
-        kind__in=(Kind.OBJECTION, Kind.ERASURE), scope__has_key="purposes"
-    )
-    return {(each.kind, purpose): each for each in named.order_by("opened_at") for purpose in each.scope["purposes"]}
+    mine = SubjectRequest.objects.for_subject(subject_id).filter(kind__in=(Kind.OBJECTION, Kind.ERASURE))
+    return {(each.kind, purpose): each for each in mine.order_by("opened_at") for purpose in each.about}
 
 
 def _is_little(subject_id: UUID) -> bool:
@@ -131,16 +132,23 @@ def _names_of_recipients() -> dict[str, str]:
     return {each.key: f"{each.name} ({each.country})" for each in Recipient.objects.all()}
 
 
-def leaving(subject_id: UUID, card: Card, found: Deck, *, count: bool) -> Leaving:
-    """Count what would go, in the very scope that the erasure would have, and name what goes on."""
+def _leaving(card: Card, found: Deck, goes: Counter[str] | None) -> Leaving:
+    """Say what would stop, go and go on; `goes` is None where it was not counted."""
     stops = reach_of(card.grant.covers if card.grant else {}, found.sources)
-    return Leaving(stops, _goes(subject_id, card, found) if count else None, _goes_on(card, found))
+    return Leaving(stops, None if goes is None else _counts(goes), _goes_on(card, found))
 
 
-def _goes(subject_id: UUID, card: Card, found: Deck) -> list[tuple[str, str]]:
-    unneeded = {other.key for other in found.refusals} | {card.key}
-    would = actions.dry_run(subject_id=subject_id, scope=Scope(purposes=frozenset(unneeded)))
-    return [(f"{would.goes[key]:,}", words.category(key).lower()) for key in words.CATEGORIES if would.goes.get(key)]
+def _goes(subject_id: UUID, purpose_keys: list[str]) -> dict[str, Counter[str]]:
+    """Count what a no to each would take, in the very scope that its erasure would have."""
+    if not purpose_keys:
+        return {}
+    unneeded = calling_back.uncovered(subject_id)
+    scopes = {key: Scope(purposes=unneeded | {key}) for key in purpose_keys}
+    return rewrite.count_each(subject_id, scopes, int(timezone.now().timestamp() * 1000))
+
+
+def _counts(goes: Counter[str]) -> list[tuple[str, str]]:
+    return [(f"{goes[key]:,}", words.category(key).lower()) for key in words.CATEGORIES if goes.get(key)]
 
 
 def _goes_on(card: Card, found: Deck) -> list[tuple[str, str]]:
