@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 
+from consent.models import Opening
 from portal.http import View, rule
 from portal.people.guards import refuse
 from portal.people.subjects import in_line
@@ -45,4 +46,22 @@ def own_case(view: View) -> View:
             refuse(request, found.subject_id)
         return view(request, found)
 
+    return guarded
+
+
+def own_entry(view: View) -> View:
+    """The rule `owner`: the entry of the log named in the address is about the person."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *, index: int) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        subject_id = Opening.objects.filter(leaf_idx=index).values_list("subject_id", flat=True).first()
+        if subject_id is None:
+            raise Http404
+        if subject_id != request.user.pk:
+            refuse(request, subject_id)
+        return view(request, index)
+
+    guarded.rule = "owner"  # type: ignore[attr-defined]
     return guarded
