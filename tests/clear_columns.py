@@ -12,6 +12,7 @@ _REGISTER = "the register: about the company, no person"
 _EPOCH = "which data key; grows with erasures, not with events"
 _LEDGER = "the ledger's own numbering over everybody's leaves"
 _MAIL = "a moment of a mail that the portal sends, not of an event"
+_RATE = "tens of percent of a group of ten or more"
 _ROLE = "a moment in the life of a role"
 
 CLEAR_COLUMNS = {
@@ -48,6 +49,8 @@ CLEAR_COLUMNS = {
     "events.Segment.epoch": _EPOCH,
     "events.Volume.id": _SURROGATE,
     "events.Volume.epoch": _EPOCH,
+    "events.Sender.id": _SURROGATE,
+    "events.StillSending.day": "a day, not a time; of an installation, whose person does not stand beside it",
     "events.LastFocus.id": _SURROGATE,
     "events.LastFocus.epoch": _EPOCH,
     "people.Employee.last_login": "when the person signed in to the portal, not when they worked; never on a page",
@@ -93,6 +96,15 @@ CLEAR_COLUMNS = {
     "outbox.Mail.lease_until": "a worker's lease on a mail",
     "outbox.Mail.attempts": "how often a mail was tried",
     "outbox.Mail.unclear": "how often a worker died over a mail",
+    "oversight.Count.id": _SURROGATE,
+    "oversight.Count.number": "how often the answers to a purpose were counted",
+    "oversight.Count.last_leaf": _LEDGER,
+    "oversight.Count.day": "a day, of a count over everybody",
+    "oversight.Rate.id": _SURROGATE,
+    "oversight.Rate.yes": _RATE,
+    "oversight.Rate.no": _RATE,
+    "oversight.Rate.none": _RATE,
+    "oversight.Seat.id": _SURROGATE,
     "audit.Act.id": _SURROGATE,
     "audit.Act.at": "when somebody acted in the portal, not when somebody worked",
     "audit.Act.facts": "codes and ids of the act; the closed list of actions says which, none a count of events",

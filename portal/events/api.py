@@ -13,7 +13,7 @@ from ninja import Router, Schema
 
 from consent import gate
 from consent.values import CATEGORIES, GateState
-from portal.events import decode, hot, ingest, limits
+from portal.events import decode, devices, hot, ingest, limits
 from portal.events.gatekeeping import Gatekeeper
 from portal.events.values import Counts
 from portal.http import Problem
@@ -143,6 +143,8 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "") -> Htt
     state = gate.read(employee.pk)
     if state is not None and state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
+    if state is not None:
+        devices.asked(known.sender, state)
     body = msgspec.json.encode(_permissions(employee, named, known, state or GateState(employee.pk, 0, 0)))
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}

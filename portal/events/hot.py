@@ -9,16 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from consent.values import FOREVER_MS, GateState
-from portal.events.models import BatchReceipt, Block, LastFocus
+from portal.events.models import BatchReceipt, Block, LastFocus, Sender
 from portal.people.models import Employee
 from portal.planned import planned, run
 from portal.register.models import Source
 from portal.register.standing import concerns
 
 # Source with its live flows, person, whether their country has agreed to the source, what has to be acknowledged first,
-# and the last window of this sender: each may be missing without the others.
+# the last window of this sender, and what is written down of it: each may be missing without the others.
 LOOK = """
 SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction, l.month, l.epoch, l.sealed,
+       d.waiting, d.sealed,
        NOT EXISTS (
            SELECT 1 FROM register_controller c WHERE c.agreement_required
               AND (c.agreement_countries = '[]' OR c.agreement_countries ? split_part(e.jurisdiction, '-', 1)))
@@ -27,7 +28,7 @@ SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.ju
             WHERE w.source_id = s.key AND w.country IN ('', split_part(e.jurisdiction, '-', 1))),
        (SELECT jsonb_agg(jsonb_build_array(p.purpose_key, p.jurisdictions)) FROM register_purposerecord p
           JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge)
-  FROM (SELECT 1) one
+  FROM (SELECT %s::text AS writer) one
   LEFT JOIN (
        SELECT key, kind, blocked_apps,
               (SELECT jsonb_agg(jsonb_build_array(
@@ -36,7 +37,8 @@ SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.ju
                 WHERE f.source_id = r.key AND f.state = 'live') rules
          FROM register_source r WHERE state = 'live') s ON s.key = %s
   LEFT JOIN people_employee e ON e.{named_by} = %s
-  LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = %s
+  LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = one.writer
+  LEFT JOIN events_sender d ON d.subject_id = e.id AND d.source = s.key AND d.writer = one.writer
 """
 FOCUS = """
 SELECT month, epoch, sealed FROM events_lastfocus
@@ -100,6 +102,7 @@ class Known:
     focus: LastFocus | None
     agreed: bool = True
     first: tuple[str, ...] = ()
+    sender: Sender | None = None
 
 
 def _json(value: Any) -> Any:
@@ -110,9 +113,9 @@ def _json(value: Any) -> Any:
 def look(source: str, named: UUID | str, writer: str) -> Known:
     """Return what there is; a person is named by subject_id or, as a text, by employee number."""
     by = "id" if isinstance(named, UUID) else "employee_number"
-    types = ("text", "uuid" if by == "id" else "text", "text")
-    row = planned(f"daylight_look_{by}", types, LOOK.format(named_by=by), [source, named, writer])[0]
-    kind, blocked, rules, subject_id, zone, hours, where, month, epoch, sealed, agreed, first = row
+    types = ("text", "text", "uuid" if by == "id" else "text")
+    row = planned(f"daylight_look_{by}", types, LOOK.format(named_by=by), [writer, source, named])[0]
+    kind, blocked, rules, subject_id, zone, hours, where, month, epoch, sealed, waiting, of_sender, agreed, first = row
     known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
     if not subject_id:
         return Known(known_source, (), None, None)
@@ -123,7 +126,12 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
         _focus(subject_id, writer, source, (month, epoch, sealed)) if month else None,
         agreed,
         tuple(purpose for purpose, named in _json(first) or () if concerns(named, where)),
+        None if waiting is None else _sender(subject_id, writer, source, waiting, of_sender),
     )
+
+
+def _sender(subject_id: UUID, writer: str, source: str, waiting: bool, sealed: bytes) -> Sender:
+    return Sender(subject_id=subject_id, writer=writer, source=source, waiting=waiting, sealed=sealed)
 
 
 def _rule(row: list[Any]) -> Rule:

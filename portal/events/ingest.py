@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from consent import gate
 from consent.values import GateState
-from portal.events import blocks, focus, hot
+from portal.events import blocks, devices, focus, hot
 from portal.events.blocks import Written
 from portal.events.gatekeeping import Gatekeeper, Share, Sifted, sift
 from portal.events.models import BatchReceipt, Block
@@ -121,13 +121,25 @@ def _take(batch: Batch) -> Accepted:
         receipt = _receipt(batch, NOTHING)
         told = DayTally(sending=[batch.source.key])
         hot.store(state, receipt, [_sealed(batch, state, receipt, batch.today, b"", told)])
+        _tell_of_sending(batch, state, None)
         return batch.refused()
     sifted = sift(keeper, batch.events, focus.recall(batch.known.focus, state.key_epoch))
     try:
-        return _keep(batch, state, sifted)
+        accepted = _keep(batch, state, sifted)
     except hot.Changed:
         sifted.undo()
         raise
+    # Of most people nothing is written down: nothing was stopped.
+    if batch.known.sender is not None:
+        dropped = devices.not_permitted(share.withheld for share in sifted.days.values())
+        _tell_of_sending(batch, state, dropped)
+    return accepted
+
+
+def _tell_of_sending(batch: Batch, state: GateState, dropped: Collection[str] | None) -> None:
+    """Write down that a device sent what nothing permits; an import is somebody's act and no device's."""
+    if not batch.imported:
+        devices.sent(state, (batch.writer, batch.source.key), batch.today, batch.known.sender, dropped)
 
 
 def _keep(batch: Batch, state: GateState, sifted: Sifted) -> Accepted:

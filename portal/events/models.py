@@ -130,6 +130,37 @@ class Volume(models.Model):
         return f"{self.subject_id} {self.month}"
 
 
+class Sender(models.Model):
+    """A device of a person as ingest knows it, and what it did after a no, sealed under the person's evidence key.
+
+    `waiting` says that it has not asked yet what it may send since something was stopped.
+    """
+
+    subject_id = models.UUIDField()
+    writer = models.CharField(max_length=200)
+    source = models.CharField(max_length=64)
+    waiting = models.BooleanField(default=True)
+    sealed = models.BinaryField()
+
+    objects = OfAPerson.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject_id", "writer", "source"], name="one_sender_a_device")]
+
+    def __str__(self) -> str:
+        return f"{self.writer} {self.source}"
+
+
+class StillSending(models.Model):
+    """An installation that last sent on this day what nobody may keep: all that operators are told, never whose."""
+
+    collector = models.CharField(max_length=200, primary_key=True)
+    day = models.DateField()
+
+    def __str__(self) -> str:
+        return self.collector
+
+
 class LastFocus(models.Model):
     """Which app a collector saw in front last, sealed under the month's volume key: the next batch goes on from it."""
 

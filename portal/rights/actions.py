@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -18,7 +19,7 @@ from consent.actions import Recorded
 from consent.values import Scope
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
-from portal.events import rewrite
+from portal.events import devices, rewrite
 from portal.people.subjects import find, in_line
 from portal.rights import bundle, calling_back, plans
 from portal.rights.models import SubjectRequest
@@ -250,6 +251,7 @@ def withdraw(
 ) -> tuple[Recorded, SubjectRequest]:
     """Take a yes back and call back what no other purpose covers: now, or in 72 hours with `erase="72h"`."""
     recorded = decisions.withdraw(subject_id=subject_id, purpose_key=purpose_key, path=path)
+    _tell_of_devices(subject_id, purpose_key)
     request = open_request(
         kind=Kind.ERASURE,
         subject_id=subject_id,
@@ -260,6 +262,11 @@ def withdraw(
         not_before=_begins(erase),
     )
     return recorded, request
+
+
+def _tell_of_devices(subject_id: UUID, purpose_key: str) -> None:
+    """Write down each device's last event once nothing can follow it; the erasure does so again before it begins."""
+    transaction.on_commit(partial(devices.stopped, subject_id, {purpose_key}), robust=True)
 
 
 def _begins(erase: str) -> datetime | None:
@@ -281,6 +288,7 @@ def object_to(
     again while the first objection waits is answered once.
     """
     recorded = decisions.object_to(subject_id=subject_id, purpose_key=purpose_key, path=path)
+    _tell_of_devices(subject_id, purpose_key)
     waiting = SubjectRequest.objects.for_subject(subject_id).objections().undecided()
     request = waiting.filter(purpose_key=purpose_key).first() or open_request(
         kind=Kind.OBJECTION,

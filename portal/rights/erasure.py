@@ -16,7 +16,7 @@ from consent import gate, journal
 from consent.models import Gate
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.events import ingest, rewrite
+from portal.events import devices, ingest, rewrite
 from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
 from portal.rights import bundle, certificate, expiry
@@ -120,6 +120,7 @@ def _until_ms(request: SubjectRequest) -> int:
 def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Count what goes and list what is touched, once and behind the fence, so that nothing is added later."""
     if request.tally is None:
+        devices.stopped(request.subject_id, request.wanted.purposes)
         touched = rewrite.touched_keys(request.subject_id, request.wanted)
         days = rewrite.touched_days(request.subject_id, request.wanted)
         goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request))

@@ -31,6 +31,11 @@ INVENTORY: dict[str, Entry] = {
     "events.Segment": Entry(exported="data/", erased="rewrite_days"),
     "events.Volume": Entry(exported="daily_totals", erased="rewrite_volumes"),
     "events.LastFocus": Entry(exported="data/", erased="rewrite_volumes"),
+    "events.Sender": Entry(
+        exported="devices",
+        kept=_("It says when each device last sent, asked and went on after your no, so that you can prove it."),
+    ),
+    "events.StillSending": Entry(kept=_("It names an installation that sends what nobody may keep, and nobody whose.")),
     "events.BatchReceipt": Entry(
         kept=_("It keeps a batch that is sent again from coming back; it holds no event and goes after 31 days.")
     ),
@@ -78,6 +83,10 @@ INVENTORY: dict[str, Entry] = {
     "register.Controller": Entry(exported="article-15.json", kept=NOBODY),
     "register.PolicyDraft": Entry(kept=_("It names who drafted what is processed, which they answer for.")),
     "register.Approval": Entry(kept=_("It names who approved what is processed, which they answer for.")),
+    # how groups answered
+    "oversight.Count": Entry(kept=NOBODY),
+    "oversight.Rate": Entry(kept=NOBODY),
+    "oversight.Seat": Entry(kept=_("It says in which groups you were counted, not what you said.")),
     # sign-in
     "account.EmailAddress": Entry(exported="article-15.json", kept=WORKS),
     "account.EmailConfirmation": Entry(kept=WORKS),
