@@ -83,11 +83,11 @@ def _split(first: int, end: int) -> int:
     return first + (1 << ((end - first - 1).bit_length() - 1))
 
 
-def inclusion_spans(index: int, size: int) -> list[Span]:
-    """Return the spans whose hashes prove that leaf `index` is in the tree of `size`, deepest first."""
-    if not 0 <= index < size:
+def inclusion_spans(index: int, size: int, start: int = 0) -> list[Span]:
+    """Return the spans whose hashes prove that leaf `index` is in the tree from `start` to `size`, deepest first."""
+    if not 0 <= start <= index < size:
         raise ValueError("no such leaf in this tree")
-    first, end, spans = 0, size, []
+    first, end, spans = start, size, []
     while end - first > 1:
         middle = _split(first, end)
         if index < middle:
@@ -99,23 +99,23 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
     return spans[::-1]
 
 
-def consistency_spans(old: int, new: int) -> list[Span]:
-    """Return the spans whose hashes prove that the tree of `new` extends the tree of `old`."""
-    if not 0 < old <= new:
+def consistency_spans(old: int, new: int, start: int = 0) -> list[Span]:
+    """Return the spans whose hashes prove that the tree of `new` extends the one from `start` to `old`."""
+    if not 0 <= start < old <= new:
         raise ValueError("no such pair of trees")
-    if old == new:
-        return []
-    first, end, spans = 0, new, []
-    while end != old:
+    first, end, spans, known = 0, new, [], True
+    while (first, end) != (start, old):
         middle = _split(first, end)
         if old <= middle:
             spans.append((middle, end))
             end = middle
         else:
             spans.append((first, middle))
+            if start < middle:
+                # Only a part of the old tree is left to be looked for: its hash is not known to who verifies.
+                start, known = middle, False
             first = middle
-    # The old root itself is known to who verifies, unless the old tree is only a part of this one.
-    return ([(first, end)] if first else []) + spans[::-1]
+    return ([] if known else [(first, end)]) + spans[::-1]
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root_hash: bytes) -> bool:

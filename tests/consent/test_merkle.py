@@ -45,6 +45,62 @@ def test_it_makes_the_published_roots():
         assert merkle.root(leaves[:size]).hex() == wanted
 
 
+class Subtrees:
+    """Every subtree that the published digests go over: leaf i is the single byte i, of 130."""
+
+    MOST = 130
+
+    def __init__(self):
+        leaves = [merkle.leaf_hash(bytes([i])) for i in range(self.MOST)]
+        self.nodes = {(0, idx): leaf for idx, leaf in enumerate(leaves)}
+        frontier = merkle.Frontier()
+        for leaf in leaves:
+            self.nodes |= {(level, idx): value for level, idx, value in frontier.append(leaf)}
+
+    def root(self, span):
+        return merkle.fold([self.nodes[place] for place in merkle.subtrees(span)])
+
+    def line(self, name, spans):
+        return " ".join([name, *(self.root(span).hex() for span in spans)]) + "\n"
+
+    def upto(self, size):
+        """Yield (start, end) where start is a multiple of the smallest power of two not below the length."""
+        for end in range(size + 1):
+            for start in range(end + 1):
+                if start in (0, end) or start % (1 << (end - start - 1).bit_length()) == 0:
+                    yield start, end
+
+    def hashes(self):
+        return (f"[{start}, {end}) {self.root((start, end)).hex()}\n" for start, end in self.upto(self.MOST))
+
+    def inclusions(self):
+        for start, end in self.upto(self.MOST):
+            for idx in range(start, end):
+                yield self.line(f"{idx} [{start}, {end})", merkle.inclusion_spans(idx, end, start))
+
+    def extensions(self):
+        for size in range(self.MOST + 1):
+            for start, end in self.upto(size):
+                spans = merkle.consistency_spans(end, size, start) if start < end else []
+                yield self.line(f"[{start}, {end}) {size}", spans)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("subtree_hash", Subtrees.hashes),
+        ("subtree_inclusion", Subtrees.inclusions),
+        ("subtree_consistency", Subtrees.extensions),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_it_makes_every_hash_and_proof_of_the_published_tree_of_130_leaves(name, lines):
+    digest = hashlib.sha256()
+    for line in lines(Subtrees()):
+        digest.update(line.encode())
+    assert digest.hexdigest() == json.loads((VECTORS / "notes.json").read_text())["mtc_accumulated_130"][name]
+
+
 def by_definition(leaves):
     """RFC 6962, 2.1, as it is written."""
     if len(leaves) < 2:
