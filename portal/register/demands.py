@@ -8,9 +8,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from consent.models import Purpose
+from consent.models import Notice, Purpose
 from consent.values import Basis
+from portal.register import laws, notice_text
 from portal.register.countries import EEA
+from portal.register.laws import Acknowledge
 from portal.register.models import (
     Assessment,
     Controller,
@@ -48,7 +50,7 @@ def _of_purposes(wanted: Collection[str]) -> Iterator[str]:
     for purpose in Purpose.objects.filter(Q(state=State.LIVE) | Q(pk__in=wanted)).order_by("key"):
         record = records.get(purpose.key)
         if record:
-            lacking = [*_of_basis(purpose, record), *_of_record(record, known)]
+            lacking = [*_of_basis(purpose, record), *_of_record(record, known), *_of_notices(purpose, record)]
             yield from (f"purpose {purpose.key}: {what}" for what in lacking)
 
 
@@ -67,23 +69,49 @@ def _of_basis(purpose: Purpose, record: PurposeRecord) -> Iterator[str]:
 
 
 def _of_record(record: PurposeRecord, known: set[str]) -> Iterator[str]:
-    if record.recipients is None:
+    # Who only tells people of something hands no data on.
+    if record.recipients is None and not record.must_acknowledge:
         yield _("say who receives the data in `recipients`, or `recipients: none`")
     for key in record.recipients or []:
         if key not in known:
             yield _("the recipient %(key)s is described nowhere: add it under `recipients`") % {"key": key}
+
+
+def _of_notices(purpose: Purpose, record: PurposeRecord) -> Iterator[str]:
     if not record.notices:
         yield _("write the notice: `notices` with a title and a summary for each language")
+        return
+    published = set(Notice.objects.filter(purpose=purpose).values_list("language", flat=True))
+    for language in sorted(published - set(record.notices)):
+        yield _(
+            "go on with the notice in %(language)s: people read the one published in it, and would miss what is new"
+        ) % {"language": language}
+    if record.must_acknowledge:
+        yield from _of_laws(purpose, record)
+
+
+def _of_laws(purpose: Purpose, record: PurposeRecord) -> Iterator[str]:
+    """A law may prescribe the words of a notice of monitoring, and how often it is confirmed."""
+    for law in laws.of(record.jurisdictions):
+        for language, text in notice_text.build_all(purpose.key, record.notices).items():
+            if not all(laws.plain(sentence) in laws.plain(text) for sentence in law.wording):
+                said = {"language": language, "law": law.law}
+                yield _("the notice in %(language)s does not hold the sentence that %(law)s prescribes") % said
+        yearly = law.acknowledge == Acknowledge.YEARLY and record.jurisdictions
+        if yearly and record.expires != {"each": "calendar_year"}:
+            said = {"law": law.law}
+            yield _("%(law)s asks for a notice in each calendar year: `expires: {each: calendar_year}`") % said
 
 
 def _of_sources() -> Iterator[str]:
-    required = Controller.objects.filter(agreement_required=True).exists()
+    # Where only some countries demand an agreement, the source is inactive there without one, and live elsewhere.
+    required = Controller.objects.filter(agreement_required=True, agreement_countries=[]).exists()
     assessed = {each.source_id: each for each in Assessment.objects.all()}
     agreed = set(WorksAgreement.objects.values_list("source_id", flat=True))
     for source in Source.objects.live().order_by("key"):
         wanted = [*_of_assessment(assessed.get(source.key)), *_of_flows(source)]
         if required and source.key not in agreed:
-            wanted.append(_("name the works agreement in `works_agreement`"))
+            wanted.append(_("name the works agreement in `works_agreement`, or one for each country"))
         if source.kind == Kind.IMPORT and not source.earlier_recordings:
             wanted.append(_("tell people in `earlier_recordings` which earlier recordings are taken in"))
         yield from (f"source {source.key}: {what}" for what in wanted)
@@ -103,12 +131,15 @@ def _of_assessment(assessment: Assessment | None) -> Iterator[str]:
 def _of_flows(source: Source) -> Iterator[str]:
     flows = list(Flow.objects.filter(source=source, state=State.LIVE).order_by("pk"))
     live = set(Purpose.objects.live().values_list("key", flat=True))
+    telling = set(PurposeRecord.objects.filter(must_acknowledge=True).values_list("purpose_key", flat=True))
     kept = set(Retention.objects.values_list("purpose_key", "category"))
     if not flows:
         yield _("say in `flows` what is collected, for which purpose and why")
     for flow in flows:
         said = {"category": flow.category, "purpose": flow.purpose_key}
-        if flow.purpose_key not in live:
+        if flow.purpose_key in telling:
+            yield _("%(category)s is collected for %(purpose)s, which only tells people and permits nothing") % said
+        elif flow.purpose_key not in live:
             yield _("%(category)s is collected for %(purpose)s, which is no live purpose") % said
         if (flow.purpose_key, flow.category) not in kept:
             yield _("say how long %(category)s is kept: `retention` of the purpose %(purpose)s") % said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -37,7 +39,7 @@ def _category(text: str) -> str:
     return text
 
 
-Category = Annotated[str, AfterValidator(_category)]
+Category = Annotated[str, AfterValidator(_category), WithJsonSchema({"type": "string", "enum": list(CATEGORIES)})]
 
 
 class Part(BaseModel):
@@ -127,6 +129,12 @@ class PurposePart(Part):
             message = (
                 "consent cannot be the basis where a refusal has a consequence (it would not be free): "
                 "take the consequence away, or name another basis"
+            )
+            raise ValueError(message)
+        if self.must_acknowledge and self.basis != Basis.LEGAL_OBLIGATION:
+            message = (
+                "a notice that must be acknowledged rests on `legal_obligation`: being told is no consent, "
+                "and consent is not asked by it"
             )
             raise ValueError(message)
         if twice := _twice(each.category for each in self.retention):
@@ -287,6 +295,12 @@ def load(text: str) -> Policy:
     if not isinstance(raw, dict):
         raise PolicyFaults([Fault("", "begins with `version: 1`, then controller, purposes and sources")])
     return from_document(raw)
+
+
+def schema() -> str:
+    """Return the JSON Schema of a policy file, for editors that check while somebody writes."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A policy of Daylight"}
+    return json.dumps(Policy.model_json_schema() | head, indent=2, ensure_ascii=False) + "\n"
 
 
 def from_document(raw: dict[str, Any]) -> Policy:

@@ -15,7 +15,9 @@ from portal.register.entry import Entry
 
 CATEGORIES = notice_items.CATEGORIES
 BASES = notice_items.BASES
-HEADING = re.compile(r"^#{1,2}(?=\s)", re.MULTILINE)
+HEADING = re.compile(r"^ {0,3}#{1,2}(?=\s|$)", re.MULTILINE)
+# What would make a heading of the line above, or code of all that follows.
+RULER = re.compile(r"^ {0,3}(?==+\s*$|-{2,}\s*$|`{3}|~{3})", re.MULTILINE)
 Write = Callable[[Entry], Iterator[str]]
 
 
@@ -80,7 +82,7 @@ def _line(text: str) -> str:
 
 def free(text: str) -> str:
     """Return what somebody wrote freely, with its headings below ours: it adds to the items, and replaces none."""
-    return HEADING.sub("###", text.strip())
+    return RULER.sub(r"\\", HEADING.sub("###", text.strip()))
 
 
 def layers(text: str) -> Layers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,11 +16,11 @@ from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
-from portal.register.models import Approval, Controller, PolicyDraft
-from portal.register.preview import look
+from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord
+from portal.register.preview import Preview, look
 from portal.register.publishing import bring_live, publish, write_down
 
-__all__ = ["Policy", "PolicyFaults", "apply", "approve", "load"]
+__all__ = ["Policy", "PolicyFaults", "apply", "approve", "compare", "load"]
 LEGAL, COUNCIL = "legal", "council"
 POLICY_LOCK = 0x706F6C69
 
@@ -38,7 +39,7 @@ def apply(policy: Policy, *, by: Actor) -> PolicyDraft | None:
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
         _lock()
-        _check_references(policy)
+        check_references(policy)
         if _is_known(policy):
             return None
         _supersede(policy)
@@ -48,6 +49,12 @@ def apply(policy: Policy, *, by: Actor) -> PolicyDraft | None:
         write_down(policy)
         trail.record(Action.POLICY_APPLIED, actor=by, facts={"draft": draft.pk, "sha256": digest})
     return draft
+
+
+def compare(policy: Policy) -> Preview:
+    """Return what would change if this were live, without drafting it; raises PolicyFaults."""
+    check_references(policy)
+    return look([policy])
 
 
 def _lock() -> None:
@@ -64,16 +71,30 @@ def _is_known(policy: Policy) -> bool:
     return not any(each.keys & policy.keys for each in pending) and not look([policy]).changes
 
 
-def _check_references(policy: Policy) -> None:
-    known = {each.key for each in policy.purposes} | set(Purpose.objects.values_list("key", flat=True))
+def check_references(policy: Policy) -> None:
+    """Refuse flows for purposes that are not there, or that only tell people of something; raises PolicyFaults."""
+    parts = {each.key: each for each in policy.purposes}
+    known = parts.keys() | set(Purpose.objects.values_list("key", flat=True))
+    telling = {each.key for each in policy.purposes if each.must_acknowledge}
+    for key in PurposeRecord.objects.filter(must_acknowledge=True).values_list("purpose_key", flat=True):
+        if key not in parts:
+            telling.add(key)
     faults = [
-        Fault(f"sources[{s}].flows[{f}].purpose", f"there is no purpose {flow.purpose!r}: define it under purposes")
+        Fault(f"sources[{s}].flows[{f}].purpose", what)
         for s, source in enumerate(policy.sources)
         for f, flow in enumerate(source.flows)
-        if flow.purpose not in known
+        if (what := _wrong_purpose(flow.purpose, known, telling))
     ]
     if faults:
         raise PolicyFaults(faults)
+
+
+def _wrong_purpose(purpose: str, known: Collection[str], telling: Collection[str]) -> str:
+    if purpose not in known:
+        return f"there is no purpose {purpose!r}: define it under purposes"
+    if purpose in telling:
+        return f"{purpose!r} is a notice to be acknowledged, which permits nothing: name a purpose of its own"
+    return ""
 
 
 def _supersede(policy: Policy) -> None:
@@ -83,9 +104,10 @@ def _supersede(policy: Policy) -> None:
             PolicyDraft.objects.filter(pk=draft.pk).update(superseded_at=timezone.now())
 
 
-def approve(*, by: Actor, role: str) -> list[str]:
+def approve(*, by: Actor, role: str, seen: Collection[str] | None = None) -> list[str]:
     """Say yes to every pending draft; return what is still missing, nothing if all is live.
 
+    With `seen`, the numbers of the drafts that were read, nothing is approved if there are others by now.
     The yes is kept while only another role's is missing, but not while the register itself is incomplete.
     """
     with transaction.atomic():
@@ -93,6 +115,8 @@ def approve(*, by: Actor, role: str) -> list[str]:
         drafts = list(PolicyDraft.objects.pending())
         if not drafts:
             return [_("There is no draft to approve.")]
+        if seen is not None and {str(draft.pk) for draft in drafts} != set(seen):
+            return [_("The drafts have changed since you opened the page: read them again.")]
         if objections := [what for draft in drafts if (what := _objection(draft, by, role))]:
             return objections
         lacking = _lacking(drafts, role)

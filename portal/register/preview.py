@@ -57,9 +57,11 @@ class PurposePreview:
     @property
     def asks(self) -> bool:
         """Return whether anybody who answered would be asked again."""
-        return not (self.new or self.retired) and bool(
-            self.begins or self.counts["asked_yes"] + self.counts["asked_no"]
-        )
+        return not (self.new or self.retired) and bool(self.begins or self._asked)
+
+    @property
+    def _asked(self) -> int:
+        return self.counts["asked_yes"] + self.counts["asked_no"]
 
     @property
     def asked(self) -> str:

@@ -35,7 +35,7 @@ MISSING = [
     (without("sources", 0, "assessment"), "source desktop: add the impact assessment"),
     (with_value("", "sources", 0, "assessment", "workers_views"), "the workers' views"),
     (with_value("2199-01-01", "sources", 0, "assessment", "dated"), "lies in the future"),
-    (without("sources", 1, "works_agreement"), "source browser: name the works agreement"),
+    (without("sources", 2, "works_agreement"), "source recordings: name the works agreement"),
     (without("sources", 2, "earlier_recordings"), "earlier recordings are taken in"),
     (with_value([], "sources", 1, "flows"), "source browser: say in `flows`"),
     (without("purposes", 3, "retention"), "how long app_usage is kept"),
@@ -68,7 +68,7 @@ def test_the_agreement_is_asked_for_only_where_it_is_demanded(company):
     document = company.document()
     document["controller"]["agreement_required"] = False
     for source in document["sources"]:
-        del source["works_agreement"]
+        source.pop("works_agreement"), source.pop("works_agreements", None)
     company.go_live(document)
     assert Source.objects.live().count() == 3
 

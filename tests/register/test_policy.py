@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 def test_the_example_goes_live(company):
     company.go_live()
     assert [source.key for source in Source.objects.live().order_by("key")] == ["browser", "desktop", "recordings"]
-    assert Purpose.objects.live().count() == 4
+    assert Purpose.objects.live().count() == 5
     assert Purpose.objects.filter(basis="legitimate_interest").count() == 1
     assert all(flow.off_hours for flow in Flow.objects.live_for("desktop"))
 

@@ -1,49 +1,76 @@
-"""Drafts a policy file, and brings drafts live."""
+"""Drafts a policy file, brings drafts live, and says what a file would change."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.audit.values import Actor
 from portal.people.cli import acting
-from portal.people.models import Employee
 from portal.people.roles import Role
-from portal.register import policy
+from portal.register import difference, document, export, policy
+
+
+def _read(file: Path) -> policy.Policy:
+    return policy.load(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _faults_of(file: Path) -> Iterator[None]:
+    """Say of a file that cannot be taken where it is wrong."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, policy.PolicyFaults) as error:
+        message = f"{file}:\n{error}"
+        raise CommandError(message) from error
 
 
 class Command(BaseCommand):
-    help = "apply FILE.yaml drafts what is new; approve brings it live, or prints what is missing."
+    help = (
+        "apply FILE.yaml drafts what is new; approve brings it live, or prints what is missing; diff FILE.yaml says "
+        "what would begin and end and how many would be asked again; export prints what is live; schema prints the "
+        "JSON Schema of a file."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        draft = verbs.add_parser("apply")
-        draft.add_argument("file", type=Path, metavar="FILE.yaml")
-        for verb in (draft, verbs.add_parser("approve")):
-            verb.add_argument("--by", required=True, metavar="NUMBER", help="who does it")
+        for verb in ("apply", "diff", "approve", "export", "schema"):
+            one = verbs.add_parser(verb)
+            if verb in ("apply", "diff"):
+                one.add_argument("file", type=Path, metavar="FILE.yaml")
+            if verb in ("apply", "approve"):
+                one.add_argument("--by", required=True, metavar="NUMBER", help="who does it")
 
-    def handle(self, *args: Any, verb: str, by: str, **options: Any) -> None:
-        person, actor = acting(by)
-        if verb == "apply":
-            self._apply(options["file"], actor)
-        else:
-            self._approve(person, actor)
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        getattr(self, f"_{verb}")(**options)
 
-    def _apply(self, file: Path, actor: Actor) -> None:
-        try:
-            draft = policy.apply(policy.load(file.read_text(encoding="utf-8")), by=actor)
-        except (OSError, UnicodeDecodeError, policy.PolicyFaults) as error:
-            message = f"{file}:\n{error}"
-            raise CommandError(message) from error
+    def _export(self, **options: Any) -> None:
+        self.stdout.write(export.to_yaml(export.live()), ending="")
+
+    def _schema(self, **options: Any) -> None:
+        self.stdout.write(document.schema(), ending="")
+
+    def _diff(self, file: Path, **options: Any) -> None:
+        with _faults_of(file):
+            found = policy.compare(_read(file))
+        for line in difference.lines(found):
+            self.stdout.write(line)
+
+    def _apply(self, file: Path, by: str, **options: Any) -> None:
+        _person, actor = acting(by)
+        with _faults_of(file):
+            draft = policy.apply(_read(file), by=actor)
         if draft is None:
             self.stdout.write("nothing new")
         else:
             self.stdout.write(f"draft {draft.pk} waits for approval by somebody else")
 
-    def _approve(self, person: Employee, actor: Actor) -> None:
+    def _approve(self, by: str, **options: Any) -> None:
+        person, actor = acting(by)
         role = next((each for each in (Role.LEGAL, Role.COUNCIL) if each in person.roles), None)
         if role is None:
             message = f"Employee {person.employee_number!r} is neither legal nor council, who approve."
