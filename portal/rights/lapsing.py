@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -62,7 +62,8 @@ def _latest(purpose_key: str) -> QuerySet[Decision]:
 
 
 def _standing(version: NoticeVersion) -> QuerySet[Decision]:
-    return _latest(version.notice.purpose_id).filter(kind__in=YES, notice_sha256=version.sha256)
+    this = {"notice_sha256": version.sha256, "notice_version": version.version}
+    return _latest(version.notice.purpose_id).filter(kind__in=YES, **this)
 
 
 def remind(now: datetime | None = None) -> int:
@@ -103,7 +104,7 @@ def tell_of_wider_notices(now: datetime | None = None) -> int:
 def _tell(purpose: Purpose, notice: NoticeVersion) -> int:
     mark = terms.digest(notice.terms) if notice.terms else notice.sha256
     mailed = Mail.objects.filter(subject_id=OuterRef("subject_id"), template=WIDENED, facts__mark=mark)
-    asked = _latest(purpose.key).filter(notice_sha256__in=_narrower(purpose, notice)).exclude(Exists(mailed))
+    asked = _latest(purpose.key).filter(_narrower(purpose, notice)).exclude(Exists(mailed))
     told = 0
     for subject_id in asked.values_list("subject_id", flat=True).iterator(chunk_size=500):
         if _is_asked(subject_id, purpose):
@@ -113,7 +114,10 @@ def _tell(purpose: Purpose, notice: NoticeVersion) -> int:
     return told
 
 
-def _narrower(purpose: Purpose, notice: NoticeVersion) -> list[str]:
-    """Return the texts that this one asks for more than."""
-    others = NoticeVersion.objects.filter(notice__purpose=purpose.key).exclude(sha256=notice.sha256)
-    return [each.sha256 for each in others if terms.widened(each.compared, notice.compared)]
+def _narrower(purpose: Purpose, notice: NoticeVersion) -> Q:
+    """Return the answers to texts that this one asks for more than."""
+    found = Q(pk__in=[])
+    for each in NoticeVersion.objects.filter(notice__purpose=purpose.key):
+        if terms.widened(each.compared, notice.compared):
+            found |= Q(notice_sha256=each.sha256, notice_version=each.version)
+    return found

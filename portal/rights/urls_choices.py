@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.urls import path
 
 from portal.rights import views_choices as views
-from portal.rights import views_notices, views_pause
+from portal.rights import views_history, views_notices, views_pause
 
 urlpatterns = [
     path("", views.choices, name="choices"),
+    path("history/", views_history.history, name="history"),
     path("pause/", views_pause.pause, name="pause"),
     path("resume/", views_pause.resume, name="resume"),
     path("<slug:purpose_key>/notices/<int:version>/", views_notices.notice, name="notice"),
