@@ -18,8 +18,8 @@ from portal.register.standing import concerns
 # Source with its live flows, person, whether their country has agreed to the source, what has to be acknowledged first,
 # the last window of this sender, and what is written down of it: each may be missing without the others.
 LOOK = """
-SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction, l.month, l.epoch, l.sealed,
-       d.waiting, d.sealed,
+SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction,
+       l.month, l.epoch, l.sealed, d.waiting, d.sealed,
        NOT EXISTS (
            SELECT 1 FROM register_controller c WHERE c.agreement_required
               AND (c.agreement_countries = '[]' OR c.agreement_countries ? split_part(e.jurisdiction, '-', 1)))
@@ -35,7 +35,7 @@ SELECT s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.ju
                           f.category, f.purpose_key, f.off_hours, f.exact_timing, f.content_apps, p.jurisdictions))
                  FROM register_flow f LEFT JOIN register_purposerecord p ON p.purpose_key = f.purpose_key
                 WHERE f.source_id = r.key AND f.state = 'live') rules
-         FROM register_source r WHERE state = 'live') s ON s.key = %s
+         FROM register_source r WHERE state = 'live') s ON {which}
   LEFT JOIN people_employee e ON e.{named_by} = %s
   LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = one.writer
   LEFT JOIN events_sender d ON d.subject_id = e.id AND d.source = s.key AND d.writer = one.writer
@@ -114,8 +114,19 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
     """Return what there is; a person is named by subject_id or, as a text, by employee number."""
     by = "id" if isinstance(named, UUID) else "employee_number"
     types = ("text", "text", "uuid" if by == "id" else "text")
-    row = planned(f"daylight_look_{by}", types, LOOK.format(named_by=by), [writer, source, named])[0]
-    kind, blocked, rules, subject_id, zone, hours, where, month, epoch, sealed, waiting, of_sender, agreed, first = row
+    sql = LOOK.format(which="s.key = %s", named_by=by)
+    return _known(writer, planned(f"daylight_look_{by}", types, sql, [writer, source, named])[0])
+
+
+def look_everywhere(subject_id: UUID) -> list[Known]:
+    """Return what there is of each live source, whoever sends."""
+    rows = run(LOOK.format(which="s.key <> %s", named_by="id"), ["", "", subject_id])
+    return [_known("", row) for row in sorted(rows, key=lambda row: row[0] or "") if row[0]]
+
+
+def _known(writer: str, row: tuple[Any, ...]) -> Known:
+    source, kind, blocked, rules, subject_id, zone, hours, where, month, epoch, fronts, waiting, sealed = row[:13]
+    agreed, first = row[13:]
     known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
     if not subject_id:
         return Known(known_source, (), None, None)
@@ -123,10 +134,10 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
         known_source,
         tuple(_rule(each) for each in _json(rules) or () if not each[5] or concerns(each[5], where)),
         Employee(id=subject_id, time_zone=zone, working_hours=hours, jurisdiction=where),
-        _focus(subject_id, writer, source, (month, epoch, sealed)) if month else None,
+        _focus(subject_id, writer, source, (month, epoch, fronts)) if month else None,
         agreed,
         tuple(purpose for purpose, named in _json(first) or () if concerns(named, where)),
-        None if waiting is None else _sender(subject_id, writer, source, waiting, of_sender),
+        None if waiting is None else _sender(subject_id, writer, source, waiting, sealed),
     )
 
 

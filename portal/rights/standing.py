@@ -10,12 +10,10 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from consent import gate
-from consent.values import DecisionKind
-from portal.people import hours
+from consent.values import CATEGORIES, DecisionKind, Withheld
+from portal.events import permits
+from portal.events.stricter import NOT_ACKNOWLEDGED, NOT_AGREED
 from portal.people.models import Employee
-from portal.register.models import Flow
-from portal.register.values import Kind
 from portal.rights.cards import Deck, listed
 from portal.rights.choices import category_words
 
@@ -41,15 +39,22 @@ def standing(employee: Employee, found: Deck) -> Standing:
     state, now = found.state, timezone.now()
     if state is not None and state.closed:
         return _closed()
-    accepted, off_hours = _accepted(employee, found, now)
-    if accepted:
-        return _accepting(found, accepted)
-    until = state.paused_until(_ms(now)) if state else None
+    accepted, reasons = _accepted(employee, found, now)
+    return _accepting(found, accepted) if accepted else _refusing(employee, found, reasons)
+
+
+def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
+    state = found.state
+    until = state.paused_until(_ms(timezone.now())) if state else None
     if until is not None:
         return _paused(until)
     if found.unanswered and not (state and state.grants):
         return _unanswered(found)
-    if off_hours:
+    if NOT_ACKNOWLEDGED in reasons:
+        return _untold()
+    if reasons and reasons <= {NOT_AGREED}:
+        return _not_agreed()
+    if Withheld.OFF_HOURS in reasons:
         return _after_hours(employee)
     if state and state.grants and state.restrictions:
         return _restricted()
@@ -60,27 +65,18 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted, bool]:
-    """Return what the gate lets in now, and whether the clock alone keeps something out."""
+def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted, set[str]]:
+    """Return what ingest would take now, and why it would not take the rest."""
     accepted: Accepted = {}
-    if found.state is None:
-        return accepted, False
-    working = hours.inside(employee.working_hours, employee.time_zone)(_ms(now))
-    waits = False
-    for flow in Flow.objects.live().select_related("source"):
-        imported = flow.source.kind == Kind.IMPORT
-        refused = gate.allows(
-            found.state,
-            purpose=flow.purpose_key,
-            category=flow.category,
-            source=flow.source_id,
-            t_ms=_ms(now),
-            imported=imported,
-        )
-        if refused is None and (working or flow.off_hours or imported):
-            accepted.setdefault((flow.source_id, flow.category), set()).add(flow.purpose_key)
-        waits = waits or refused is None
-    return accepted, waits
+    reasons: set[str] = set()
+    for keeper in permits.keepers(employee, found.state) if found.state else ():
+        for category in CATEGORIES:
+            verdict = keeper.now(category, _ms(now))
+            if verdict.reason:
+                reasons.add(verdict.reason)
+            else:
+                accepted[(keeper.source, category)] = set(verdict.purposes)
+    return accepted, reasons
 
 
 def _accepting(found: Deck, accepted: Accepted) -> Standing:
@@ -133,6 +129,25 @@ def _unanswered(found: Deck) -> Standing:
         asked % {"count": count},
         _("What your devices send before that is dropped on arrival. You can take all the time you want."),
         "answer",
+    )
+
+
+def _untold() -> Standing:
+    return Standing(
+        "off",
+        _("Daylight accepts nothing from you yet: there is something that you have to be told first."),
+        "",
+        _("What your devices send before you have confirmed that you were told is dropped on arrival."),
+        "answer",
+    )
+
+
+def _not_agreed() -> Standing:
+    return Standing(
+        "off",
+        _("Daylight accepts nothing from you: in your country your representatives have to agree to it first."),
+        "",
+        _("What your devices send is dropped on arrival."),
     )
 
 

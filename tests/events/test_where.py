@@ -15,7 +15,7 @@ from portal.events import reading
 from portal.people.models import Employee
 from portal.register.models import Controller, PurposeRecord, WorksAgreement
 from tests.events.conftest import move, now_ms
-from tests.makers import make_batch, make_flow, make_notice, make_purpose, make_source, make_token, send
+from tests.makers import make_batch, make_flow, make_notice, make_purpose, make_source, make_token, send, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -234,3 +234,29 @@ def test_all_of_this_costs_a_batch_no_further_query(put, ada, agent):
     with CaptureQueriesContext(connection) as asked:
         assert put([move()]).json()["stored"] == 1
     assert len(asked) == len(plain)
+
+
+class TestTheOverview:
+    """What the portal says is what the store does: it asks as ingest does."""
+
+    def says(self, client, ada):
+        sign_in(client, ada)
+        return client.get("/").content.decode()
+
+    def test_it_says_that_there_is_something_to_be_told_first(self, client, put, ada):
+        assert "Daylight accepts data from Agent" in self.says(client, ada)
+        works_in(ada, "US-NY")
+        must_be_told()
+        said = self.says(client, ada)
+        assert "Daylight accepts data" not in said
+        assert "something that you have to be told first" in said
+
+    def test_it_says_that_an_agreement_is_missing(self, client, put, ada):
+        works_in(ada, "DE")
+        demand_agreement("DE")
+        assert "your representatives have to agree" in self.says(client, ada)
+
+    def test_it_does_not_name_what_concerns_people_elsewhere(self, client, put, ada):
+        PurposeRecord.objects.create(purpose_key="train", jurisdictions=["US-NY"])
+        works_in(ada, "DE")
+        assert "Daylight accepts data" not in self.says(client, ada)
