@@ -16,6 +16,7 @@ from consent import terms
 from consent.asking import Question, Why
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import Basis, DecisionKind, GateState, Grant
+from portal.events.devices_said import Line
 from portal.register.changes import sentence, sentence_less
 from portal.register.models import Source
 from portal.rights.models import SubjectRequest
@@ -97,6 +98,7 @@ class Card:
     leaving: Leaving | None = None
     objection: SubjectRequest | None = None
     erasure: SubjectRequest | None = None
+    devices: list[Line] = field(default_factory=list)
 
     @property
     def key(self) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from consent import asking
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import GateState, Grant, Scope
-from portal.events import reading, rewrite, words
+from portal.events import devices_said, reading, rewrite, words
 from portal.people.models import Employee
 from portal.register.models import PurposeRecord, Recipient, Retention, Source
 from portal.register.standing import concerns
@@ -88,11 +88,14 @@ def full_deck(person: Employee, state: GateState | None, language: str, counted:
     found = deck(person, state, language)
     periods, names = _periods(), _names_of_recipients()
     opened = _opened(person.pk)
+    stopped = any(card.stopped_at or card.has_ended for card in found.cards)
+    devices = devices_said.after_stops(person.pk) if stopped else {}
     leavable = [card for card in found.cards if card.said_yes and {"withdraw", "object"} & set(card.offers)]
     little = bool(leavable) and _is_little(person.pk)
     for card in found.cards:
         card.periods = periods.get(card.key, [])
         card.recipients = [names.get(key, key) for key in card.recipients]
+        card.devices = devices.get(card.key, [])
         card.objection, card.erasure = opened.get((Kind.OBJECTION, card.key)), opened.get((Kind.ERASURE, card.key))
     counted_cards = [card for card in leavable if little or card.key == counted]
     goes = _goes(person.pk, [card.key for card in counted_cards])

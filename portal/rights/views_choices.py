@@ -11,6 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -146,13 +148,10 @@ def _what_follows(opened: SubjectRequest) -> str:
     return _("What no other purpose covers is being erased now. Requests shows how far it is.")
 
 
-def _sentence(purpose: Purpose, recorded: Recorded) -> str:
+def _sentence(purpose: Purpose, recorded: Recorded) -> SafeString:
     newest = Checkpoint.objects.order_by("-size").first()
     said = _("Recorded for “%(purpose)s” as entry %(index)d of the log.")
     if newest is not None:
         said += " " + _("The log was not rewritten since checkpoint %(checkpoint)d.")
-    return said % {
-        "purpose": purpose.title,
-        "index": recorded.index,
-        "checkpoint": newest.size if newest else 0,
-    }
+    said %= {"purpose": purpose.title, "index": recorded.index, "checkpoint": newest.size if newest else 0}
+    return format_html('{} <a href="{}">{}</a>', said, reverse("receipt", args=[recorded.index]), _("Your receipt"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from portal.register.models import PurposeRecord
 from portal.rights import actions as rights
 from portal.rights.ending import after_retirement
 from portal.rights.models import SubjectRequest
-from tests.makers import make_employee, make_notice, make_purpose
+from tests.makers import make_batch, make_employee, make_notice, make_purpose, make_token, send
 from tests.pages.test_choices import card, forms, press, text_of
 from tests.pages.test_notices import terms
 from tests.rights.conftest import person
@@ -173,6 +174,22 @@ def test_after_a_withdrawal_the_card_says_since_when_nothing_is_accepted(said_ye
     assert "Daylight accepts nothing for this since" in shown
     [erasure] = SubjectRequest.objects.filter(subject_id=ada.pk)
     assert f'href="/requests/{erasure.pk}/"' in shown
+
+
+def test_after_a_withdrawal_the_card_names_each_device_and_whether_it_goes_on(client, said_yes, ada):
+    token = make_token("events.write", sources=["agent"], name="ThinkPad")
+
+    def sends():
+        moment = {"t": int(time.time() * 1000), "type": "pointermove", "x": 1, "y": 1}
+        return send(client, token, make_batch(ada, [moment])).json()["stored"]
+
+    assert sends() == 1
+    press(said_yes, said_yes.get("/choices/"), "withdraw", "train")
+    shown = read(said_yes)
+    assert "ThinkPad, for Desktop agent" in shown
+    assert "It has not asked since what it may send." in shown
+    assert sends() == 0
+    assert "still sends" in read(said_yes)
 
 
 def test_a_copy_is_offered_there_when_the_erasure_waits(said_yes, ada):
