@@ -56,7 +56,7 @@ def first_fault() -> str | None:
         return fault
     with _one_moment():
         fault = next(_faults(walk), None)
-    return fault or next(_gone_notices(walk), None)
+    return fault or next(_gone_notices(walk), None) or _gone_checkpoint(walk)
 
 
 @contextmanager
@@ -84,6 +84,7 @@ def _faults(walk: Walk) -> Iterator[str]:
 
 def _outside_faults(walk: Walk) -> Iterator[str]:
     """Read the copy outside into the walk."""
+    last: dict[str, Any] = {}
     largest = 0
     for raw in outside.raw_lines(checkpoints.path()):
         line = outside.parse(raw)
@@ -95,13 +96,18 @@ def _outside_faults(walk: Walk) -> Iterator[str]:
         except ValueError:
             yield f"the outside copy holds, after checkpoint {largest}, one that cannot be read"
             continue
-        if outside.spelled(line) != raw:
-            yield f"the outside copy holds checkpoint {size} in other bytes than were written"
+        if outside.spelled(line) != raw or not _follows(line, last):
+            yield f"the outside copy does not hold checkpoint {size} as it was written"
         # Before lines had a time, the same one could be there twice after a crash.
-        if size <= largest and ("signed_at" in line or walk.published.get(size) != line):
+        if size <= largest and ("signed_at" in line or line != last):
             yield f"the outside copy holds checkpoint {size} after checkpoint {largest}"
-        largest = max(largest, size)
+        largest, last = size, line
         walk.published[size] = line
+
+
+def _follows(line: dict[str, Any], last: dict[str, Any]) -> bool:
+    """Return whether a line has the form of its time: since one has the time of signing, all have."""
+    return list(line) == ["note", "signed_at"] or (list(line) == ["note"] and "signed_at" not in last)
 
 
 def _effect_faults(walk: Walk) -> Iterator[str]:
@@ -255,7 +261,7 @@ def _checkpoint_faults(walk: Walk) -> Iterator[str]:
         if Head.from_text(each.note).root != bytes(each.root):
             yield f"checkpoint {each.size} is not the one that was signed"
         yield from _copy_faults(each, walk.published.get(each.size, {}))
-    # The newest may be outside alone: whoever was to store it stopped in between.
+    # The newest may be outside alone for a moment: see _gone_checkpoint.
     newest = max(walk.published, default=0)
     for size in sorted(set(walk.published) - stored):
         yield from _one_note(str(walk.published[size]["note"]), size, walk, known)
@@ -297,15 +303,35 @@ def _notice_faults(walk: Walk) -> Iterator[str]:
         named = f"version {each.version} of the notice for {each.notice.purpose_id}"
         if sha256(each.text.encode()).hexdigest() != each.sha256:
             yield f"{named} is not the text that was published"
-        if not terms.is_bound(each.text, each.terms) or (each.terms and terms.covers_of(each.terms) != each.covers):
+        if not _is_bound(each):
             yield f"{named} does not have the terms that were published"
         if kept.get(each.pk) != journal.notice_facts(each):
             yield f"{named} is not what the journal has"
 
 
+def _gone_checkpoint(walk: Walk) -> str | None:
+    """Look for the newest checkpoint once nobody is between writing it outside and storing it."""
+    newest = max(walk.published, default=0)
+    with outside.locked(checkpoints.folder()):
+        there = not newest or Checkpoint.objects.filter(size=newest).exists()
+    return None if there else f"checkpoint {newest} is missing, until the next is signed"
+
+
+def _is_bound(each: NoticeVersion) -> bool:
+    """Return whether the text names these terms, and they cover what the version says it does."""
+    try:
+        bound = terms.is_bound(each.text, each.terms)
+        covered = {source: sorted(named) for source, named in terms.covers_of(each.terms).items()}
+        same = covered == {source: sorted(named) for source, named in each.covers.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return not each.terms or (bound and same)
+
+
 def _gone_notices(walk: Walk) -> Iterator[str]:
     """Ask again, at another moment, for what the journal has: a text may have been published meanwhile."""
-    there = set(NoticeVersion.objects.filter(pk__in=walk.notices).values_list("pk", flat=True))
-    for pk in sorted(set(walk.notices) - there):
+    # With the notice that it is a version of: one that belongs to none is not there.
+    there = dict(NoticeVersion.objects.filter(pk__in=walk.notices).values_list("pk", "notice__purpose_id"))
+    for pk in sorted(set(walk.notices) - set(there)):
         facts = walk.notices[pk]
         yield f"version {facts['version']} of the notice for {facts['purpose']} is missing"
