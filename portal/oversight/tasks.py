@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from portal.oversight import checkpoints
+from portal.oversight import checkpoints, counting
 
 
 @shared_task
 def mail_checkpoint() -> None:
     checkpoints.mail_newest()
+
+
+@shared_task
+def count_answers() -> None:
+    counting.count_all()

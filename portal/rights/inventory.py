@@ -47,7 +47,7 @@ INVENTORY: dict[str, Entry] = {
     # what was decided and done
     "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
     "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),
-    "consent.Opening": Entry(exported="decisions", kept=EVIDENCE),
+    "consent.Opening": Entry(exported="receipts/", kept=EVIDENCE),
     "consent.JournalLine": Entry(kept=_("It is on its way to the journal and removed once it is there.")),
     "audit.Act": Entry(
         exported="access_log", kept=_("It says who looked at your data and what was done, without the data.")
@@ -57,9 +57,11 @@ INVENTORY: dict[str, Entry] = {
     "consent.NoticeVersion": Entry(exported="article-15.json", kept=NOBODY),
     "consent.LedgerHead": Entry(kept=NOBODY),
     "consent.LedgerState": Entry(kept=NOBODY),
-    "consent.LedgerLeaf": Entry(kept=_("It is a commitment that names nobody, and others' proofs stand on it.")),
+    "consent.LedgerLeaf": Entry(
+        exported="receipts/", kept=_("It is a commitment that names nobody, and others' proofs stand on it.")
+    ),
     "consent.LedgerNode": Entry(kept=_("It is made of commitments that name nobody.")),
-    "consent.Checkpoint": Entry(kept=NOBODY),
+    "consent.Checkpoint": Entry(exported="receipts/", kept=NOBODY),
     # keys
     "vault.SubjectKey": Entry(erased="destroy_old_key"),
     "vault.KeyList": Entry(erased="destroy_old_key"),
