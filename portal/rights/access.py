@@ -135,18 +135,29 @@ def write_schema(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def close_archive(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    """Read one file back a run and note what it is; at the end write the start page and the manifest."""
+    """Read files back for some seconds a run and note what they are; at the end write the start page and manifest."""
     known = {entry.path: entry for entry in bundle.index(request.bundle)}
     left = [path for path in bundle.paths(request.bundle) if path not in {*known, INDEX, MANIFEST}]
     if left:
-        _add_header(request, left[0])
-        _keep(request, [*known.values(), bundle.describe(request.bundle, left[0])])
-        return {"done": len(known) + 1, "total": len(known) + len(left) + 1}
+        described = _described(request, left)
+        _keep(request, [*known.values(), *described])
+        return {"done": len(known) + len(described), "total": len(known) + len(left) + 1}
     files = [entry for path, entry in sorted(known.items()) if path not in {INDEX, MANIFEST}]
     page = _written(request, INDEX, sections.start_page(request, files), 1)
     listed = _written(request, MANIFEST, bundle.manifest([page, *files]), len(files) + 1)
     _keep(request, [page, listed, *files])
     return None
+
+
+def _described(request: SubjectRequest, paths: list[str]) -> list[Entry]:
+    """Describe at least one file, and as many as fit: receipts are many and small."""
+    ends, found = time.monotonic() + CHUNK_SECONDS / 2, []
+    for path in paths:
+        _add_header(request, path)
+        found.append(bundle.describe(request.bundle, path))
+        if time.monotonic() > ends:
+            break
+    return found
 
 
 def _add_header(request: SubjectRequest, path: str) -> None:

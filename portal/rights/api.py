@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils import timezone
 from ninja import Header, Query, Router, Status
 
+from consent import receipts
 from consent.models import Decision
 from consent.values import Closed, Scope
 from portal.audit import trail
@@ -27,6 +28,7 @@ from portal.rights.opening import actor_key
 from portal.rights.schemas import (
     DecisionPage,
     ExtendIn,
+    ReceiptPage,
     RefuseIn,
     RequestIn,
     RequestOut,
@@ -238,31 +240,63 @@ def get_bundle(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return answer
 
 
+# --- what somebody decided
+
+
+Case = Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
 @router.get("/subjects/{subject}/decisions", auth=Bearer("consent.read"), response=DecisionPage)
 def get_decisions(
     request: HttpRequest,
     subject: str,
     purpose: str = ReadPurpose.SUBJECT_REQUEST,
-    case: str = Query("", max_length=64, pattern=r"^[^\x00]*$"),
+    case: Case = "",
     cursor: str = "",
-    limit: int = Query(PAGE, ge=1, le=200),
+    limit: Limit = PAGE,
 ) -> dict[str, Any]:
     """Read what somebody decided, which is an access: written down, with its purpose, before it is answered."""
+    employee = _readable(request, subject, purpose)
+    page = _page(_decisions(employee), cursor, limit, _decision)
+    _written_down(request, Action.DECISIONS_READ, employee, purpose, case)
+    return page
+
+
+@router.get("/subjects/{subject}/receipts", auth=Bearer("consent.read"), response=ReceiptPage)
+def get_receipts(
+    request: HttpRequest,
+    subject: str,
+    purpose: str = ReadPurpose.SUBJECT_REQUEST,
+    case: Case = "",
+    cursor: str = "",
+    limit: Limit = PAGE,
+) -> dict[str, Any]:
+    """Read the receipts of what somebody decided, by the newest checkpoint; an access like the decisions."""
+    employee = _readable(request, subject, purpose)
+    page = _page(_decisions(employee), cursor, limit, lambda each: each)
+    issued = receipts.issue_many([each.leaf_idx for each in page["items"]])
+    page["items"] = [_receipt(each, issued) for each in page["items"]]
+    _written_down(request, Action.RECEIPTS_READ, employee, purpose, case)
+    return page
+
+
+def _decisions(employee: Employee) -> QuerySet[Decision]:
+    return Decision.objects.for_subject(employee.pk).order_by("leaf_idx")
+
+
+def _readable(request: HttpRequest, subject: str, purpose: str) -> Employee:
+    """Return whose decisions this token may read for this purpose; a refusal is shown to that person."""
     token = _token(request)
     employee = subject_or_404(token, subject)
     if not may_read_for(purpose, ()) or not (token.user_id or token.may_read_decisions):
         _refused(request, token, employee)
-    rows = Decision.objects.for_subject(employee.pk).order_by("leaf_idx")
-    page = _page(rows, cursor, limit, _decision)
-    _doing(
-        trail.access,
-        action=Action.DECISIONS_READ,
-        actor=token.actor,
-        subject_id=employee.pk,
-        purpose=purpose,
-        case=case,
-    )
-    return page
+    return employee
+
+
+def _written_down(request: HttpRequest, action: Action, employee: Employee, purpose: str, case: str) -> None:
+    actor = _token(request).actor
+    _doing(trail.access, action=action, actor=actor, subject_id=employee.pk, purpose=purpose, case=case)
 
 
 def _refused(request: HttpRequest, token: Token, employee: Employee) -> None:
@@ -279,4 +313,16 @@ def _decision(each: Decision) -> dict[str, Any]:
         "notice_sha256": each.notice_sha256,
         "path": each.path,
         "ledger_index": each.leaf_idx,
+    }
+
+
+def _receipt(each: Decision, issued: dict[int, receipts.Receipt | None]) -> dict[str, Any]:
+    found = issued.get(each.leaf_idx)
+    return {
+        "ledger_index": each.leaf_idx,
+        "purpose": each.purpose_key,
+        "kind": each.kind,
+        "at": each.at,
+        "receipt": found.text if found else None,
+        "pending": each.leaf_idx in issued and found is None,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portal.audit.values import Action
-from portal.rights import access, erasure
+from portal.rights import access, erasure, receipt_files
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Cursor, Kind, State
 
@@ -29,6 +29,7 @@ PLANS: dict[str, Plan] = {
             access.write_days,
             access.join_tables,
             access.write_sections,
+            receipt_files.write_receipts,
             access.close_archive,
         ),
         State.READY,

@@ -168,3 +168,21 @@ class DecisionPage(Schema):
 
     items: list[DecisionOut]
     next: str | None
+
+
+class ReceiptOut(Schema):
+    """The receipt of a decision (c2sp.org/tlog-proof@v1), null while no checkpoint covers its entry."""
+
+    ledger_index: int
+    purpose: str
+    kind: str
+    at: datetime
+    receipt: str | None
+    pending: bool
+
+
+class ReceiptPage(Schema):
+    """Some receipts, oldest first."""
+
+    items: list[ReceiptOut]
+    next: str | None

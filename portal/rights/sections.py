@@ -124,6 +124,7 @@ def looks(request: SubjectRequest) -> list[Row]:
             "role": each.actor_role,
             "purpose": each.purpose,
             "case": each.case,
+            "ledger_index": "" if each.leaf_idx is None else each.leaf_idx,
         }
         for each in Act.objects.for_subject(request.subject_id).looks().newest_first()
     ]
@@ -293,13 +294,36 @@ def _notices(request: SubjectRequest) -> list[Row]:
 def start_page(request: SubjectRequest, entries: list[Entry]) -> bytes:
     """Return a page that needs nothing but itself: no script, no image, no address outside the archive."""
     style = finders.find("css/copy.css")
+    by_entry = _receipts(entries)
+    decided, looked = _with_receipts(decisions(request), by_entry), _with_receipts(looks(request), by_entry)
     context = {
         "request": request,
         "style": format_html("<style>{}</style>", Path(str(style)).read_text(encoding="utf-8")) if style else "",
-        "entries": entries,
+        "entries": [entry for entry in entries if not _index_of(entry.path)],
         "events": sum(entry.records for entry in entries if entry.path.startswith("data/")),
         "sections": article_15(request) if request.kind == "access" else [],
-        "decisions": decisions(request),
-        "looks": looks(request),
+        "decisions": decided,
+        "looks": looked,
+        "deletions": sorted(by_entry.items()),
     }
     return render_to_string("rights/copy.html", context).encode()
+
+
+def _index_of(path: str) -> str:
+    """Return the entry of the log whose receipt this file is; nothing of any other file."""
+    folder, _slash, name = path.rpartition("/")
+    index = name.partition(".")[0]
+    return index if folder == "receipts" and index.isdecimal() else ""
+
+
+def _receipts(entries: list[Entry]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if index := _index_of(entry.path):
+            found.setdefault(index, []).append(entry.path)
+    return found
+
+
+def _with_receipts(rows: list[Row], by_entry: dict[str, list[str]]) -> list[Row]:
+    """Hand each row the files of its entry; what is left over belongs to no row of these."""
+    return [row | {"files": by_entry.pop(str(row["ledger_index"]), [])} for row in rows]

@@ -158,6 +158,7 @@ STEP_LABELS: dict[str, Text] = {
     "join_tables": _("Joining the days into one table a category"),
     "write_schema": _("Describing the fields"),
     "write_sections": _("Writing what is known about you and why"),
+    "write_receipts": _("Adding the receipts of what you decided"),
     "close_archive": _("Checking and closing the archive"),
     "fence": _("Stopping anything new from coming in, and making new keys"),
     "count": _("Counting what goes"),

@@ -1,0 +1,63 @@
+"""The step of a copy that adds the receipts: of every entry of the log about the person, and what verifies them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from consent import checkpoints, ledger, receipts, verify_receipt
+from consent.models import Decision, Opening
+from consent.receipts import Receipt
+from portal.rights import bundle, evidence
+from portal.rights.models import SubjectRequest
+from portal.rights.values import Cursor
+
+FOLDER = "receipts/"
+SCRIPT, KEYS = f"{FOLDER}verify_receipt.py", f"{FOLDER}ledger.vkey"
+TOGETHER = 50
+CHUNK_SECONDS = 8.0
+
+
+def write_receipts(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    """Write as many as fit into some seconds, oldest first; what is pending has its JSON-LD alone."""
+    entries = Opening.objects.filter(subject_id=request.subject_id).order_by("leaf_idx")
+    left = list(entries.filter(leaf_idx__gt=cursor.get("after", -1)).values_list("leaf_idx", flat=True))
+    if not cursor:
+        _begin(request, left)
+    ends, done = time.monotonic() + CHUNK_SECONDS, cursor.get("done", 0)
+    for start in range(0, len(left), TOGETHER):
+        some = left[start : start + TOGETHER]
+        for path, data in _files(request, some):
+            bundle.put_part(request, path, 0, data, 1)
+        if time.monotonic() > ends and some[-1] != left[-1]:
+            return {"after": some[-1], "done": done + start + len(some), "total": done + len(left)}
+    return None
+
+
+def _begin(request: SubjectRequest, indices: Collection[int]) -> None:
+    """Have a checkpoint signed that covers them all, if the key can be read, and add what verifies them."""
+    if indices and max(indices) >= evidence.newest_size():
+        # A copy without some proofs is better than none; they are marked as pending.
+        with suppress(OSError):
+            ledger.settle_and_sign()
+    bundle.put_part(request, SCRIPT, 0, Path(verify_receipt.__file__).read_bytes(), 1)
+    if checkpoints.vkey_path().exists():
+        keys = checkpoints.vkey_path().read_bytes()
+        bundle.put_part(request, KEYS, 0, keys, len(keys.splitlines()))
+
+
+def _files(request: SubjectRequest, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
+    issued = receipts.issue_many(indices)
+    yield from _proofs(issued)
+    decisions = list(Decision.objects.filter(leaf_idx__in=indices, subject_id=request.subject_id))
+    writer = evidence.Writer.of(decisions, request.subject_id)
+    for each in decisions:
+        yield f"{FOLDER}{each.leaf_idx}.jsonld", writer.write(each, issued.get(each.leaf_idx))
+
+
+def _proofs(issued: Mapping[int, Receipt | None]) -> Iterator[tuple[str, bytes]]:
+    for idx, receipt in sorted(issued.items()):
+        if receipt is not None:
+            yield f"{FOLDER}{idx}.tlog-proof", receipt.text.encode()
