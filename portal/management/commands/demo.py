@@ -54,6 +54,7 @@ def _facts(wanted: Company) -> dict[str, Any]:
         "purposes": [
             {"key": each.key, "basis": each.basis, "categories": each.categories}
             for each in Purpose.objects.live().order_by("key")
+            if each.categories
         ],
     }
 
