@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
@@ -86,21 +87,24 @@ def _one(token: Token, request_id: UUID) -> SubjectRequest:
     return found
 
 
-def _shown(found: SubjectRequest) -> dict[str, Any]:
+def _shown(found: SubjectRequest, token: Token) -> dict[str, Any]:
+    """Say how a request stands; to a program without what would tell how the person answered a purpose."""
     done, total = found.progress
+    private = found.tells_an_answer and token.user_id is None
+    scope = replace(found.wanted, purposes=None) if private else found.wanted
     return {
         "id": found.pk,
         "kind": found.kind,
         "subject": found.subject_id,
         "state": found.state,
-        "scope": _scope(found.wanted),
+        "scope": _scope(scope),
         "format": found.format,
         "received": found.received,
         "due": _end_of(found.due, found.subject_id),
         "explanation": found.explanation,
         "progress": {"done": done, "total": total},
         "reason": found.reason,
-        "certificate": found.certificate,
+        "certificate": None if private else found.certificate,
     }
 
 
@@ -142,7 +146,7 @@ def open_request(
         **body.dict(include={"format", "note", "received_at", "channel", "representative"}),
     )
     tasks.nudge(found.pk)
-    return Status(201 if found.opened_at >= began else 200, _shown(found))
+    return Status(201 if found.opened_at >= began else 200, _shown(found, token))
 
 
 @router.get("/subject-requests", auth=Bearer("requests.read"), response=RequestPage)
@@ -162,7 +166,7 @@ def list_requests(
     if due_before:
         found = found.filter(due__lt=due_before.date() if isinstance(due_before, datetime) else due_before)
     wanted = {name: value for name, value in (("state", state), ("kind", kind)) if value}
-    return _page(found.filter(**wanted), cursor, limit, _shown)
+    return _page(found.filter(**wanted), cursor, limit, lambda each: _shown(each, token))
 
 
 def _page(found: QuerySet[Any], cursor: str, limit: int, shown: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -174,7 +178,8 @@ def _page(found: QuerySet[Any], cursor: str, limit: int, shown: Callable[[Any], 
 
 @router.get("/subject-requests/{uuid:request_id}", auth=Bearer("requests.read"), response=RequestOut)
 def get_request(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    return _shown(_one(_token(request), request_id))
+    token = _token(request)
+    return _shown(_one(token, request_id), token)
 
 
 @router.get("/subject-requests/{uuid:request_id}/steps", auth=Bearer("requests.read"), response=StepPage)
@@ -196,7 +201,7 @@ def _decided(request: HttpRequest, request_id: UUID, action: Callable[..., Any],
         raise Problem(403, "handler.not_permitted", "A person decides on the pages, not by a device's token.")
     found = _doing(action, request=_one(token, request_id), by=token.actor, **named)
     tasks.nudge(found.pk)
-    return _shown(SubjectRequest.objects.get(pk=found.pk))
+    return _shown(SubjectRequest.objects.get(pk=found.pk), token)
 
 
 @router.post("/subject-requests/{uuid:request_id}/approve", auth=Bearer("requests.handle"), response=RequestOut)

@@ -44,6 +44,8 @@ def own_case(view: View) -> View:
             raise Http404
         if in_line(request.user.pk, found.subject_id):
             refuse(request, found.subject_id)
+        if found.is_private:
+            raise Http404
         return view(request, found)
 
     return guarded

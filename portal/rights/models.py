@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from portal.people.models import Employee
 
 INTERNAL_TARGET = timedelta(days=28)
+# What nobody but the person put in; what follows from an answer among these tells what the answer was.
+OWN = (OpenedBy.SELF, OpenedBy.SYSTEM)
+# Deletions on which somebody has to do something.
+WANTS_SOMEBODY = (State.IN_REVIEW, State.NEEDS_ATTENTION)
 
 
 class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
@@ -49,6 +53,11 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         if user.has_perm("requests.handle"):
             return self.all()
         return self.for_subject(user.pk)
+
+    def for_staff(self) -> SubjectRequestQuerySet:
+        """Leave out what is private (`is_private` says it of one row)."""
+        follows = ~Q(purpose_key="") | Q(scope__has_key="purposes")
+        return self.exclude(follows, ~Q(state__in=WANTS_SOMEBODY), kind=Kind.ERASURE, opened_by__in=OWN)
 
     def open(self) -> SubjectRequestQuerySet:
         return self.exclude(state__in=CLOSED_STATES)
@@ -177,6 +186,16 @@ class SubjectRequest(models.Model):
     def about(self) -> frozenset[str]:
         """Return the purposes it follows from; the last release kept no more than the scope."""
         return frozenset({self.purpose_key}) if self.purpose_key else self.wanted.purposes or frozenset()
+
+    @property
+    def tells_an_answer(self) -> bool:
+        """Return whether the purposes it is about say how the person answered them."""
+        return self.opened_by in OWN and bool(self.about)
+
+    @property
+    def is_private(self) -> bool:
+        """Return whether it is a deletion that follows from an answer, and that nobody has to do anything about."""
+        return self.tells_an_answer and self.kind == Kind.ERASURE and self.state not in WANTS_SOMEBODY
 
     @property
     def is_copy(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -81,6 +81,16 @@ class Row:
     overdue: bool = False
     soon: bool = False
     person: Employee | None = None
+
+
+def staff_scope(request: SubjectRequest, titles: Mapping[str, str], reader: Employee) -> str:
+    """Say how much is meant without telling how the person answered, except to those who decide on that answer."""
+    if not request.tells_an_answer:
+        return scope_words(request.wanted, titles)
+    if request.kind == Kind.OBJECTION:
+        decides = reader.has_perm("objections.decide")
+        return scope_words(request.wanted, titles) if decides else _("one purpose; only legal sees which")
+    return _("what nothing permits to be kept any more")
 
 
 def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUID, Employee] | None = None) -> Row:
@@ -193,7 +203,8 @@ def dry(run: DryRun) -> dict[str, Any]:
 
 def queue(handler: Employee, line: set[UUID], asked: QueryDict) -> dict[str, Any]:
     """Return the requests of others, the most urgent first; never those of one's own line."""
-    found = SubjectRequest.objects.exclude(subject_id__in=line | {handler.pk}).prefetch_related("steps")
+    others = SubjectRequest.objects.exclude(subject_id__in=line | {handler.pk})
+    found = others.for_staff().prefetch_related("steps")
     state, kind = asked.get("state", "open"), asked.get("kind", "")
     if state == "review":
         found = found.filter(state=State.IN_REVIEW)
@@ -205,7 +216,7 @@ def queue(handler: Employee, line: set[UUID], asked: QueryDict) -> dict[str, Any
     titles = purpose_titles()
     people = Employee.objects.in_bulk({each.subject_id for each in requests})
     return {
-        "rows": [_row(each, titles, people) for each in requests],
+        "rows": [_case_row(each, titles, handler, people) for each in requests],
         "pager": pager,
         "shown": state if state in {"review", "all"} else "open",
         "kind": kind,
@@ -213,9 +224,18 @@ def queue(handler: Employee, line: set[UUID], asked: QueryDict) -> dict[str, Any
     }
 
 
-def case(request: SubjectRequest, why_not: str) -> dict[str, Any]:
+def _case_row(
+    request: SubjectRequest,
+    titles: Mapping[str, str],
+    reader: Employee,
+    people: Mapping[UUID, Employee] | None = None,
+) -> Row:
+    return replace(_row(request, titles, people), scope=staff_scope(request, titles, reader))
+
+
+def case(request: SubjectRequest, why_not: str, reader: Employee) -> dict[str, Any]:
     """Return what somebody who handles it sees of a request: no event, and no count of events or days."""
-    row = _row(request, purpose_titles())
+    row = _case_row(request, purpose_titles(), reader)
     return {
         "subject_request": request,
         "row": row,

@@ -47,7 +47,7 @@ def case(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
 
 def _case(request: HttpRequest, found: SubjectRequest, form: forms.RefusalForm) -> HttpResponse:
     why_not = actions.why_not_handle(found, actor_of(request))
-    shown = pages.case(found, why_not) | {"form": form}
+    shown = pages.case(found, why_not, request.user) | {"form": form}
     return render(request, "rights/case.html", shown, status=422 if form.is_bound else 200)
 
 
@@ -62,7 +62,8 @@ def _decided(
     except Closed:
         return render(request, "closed.html", status=503)
     tasks.nudge(found.pk)
-    return redirect("case", pk=found.pk)
+    found.refresh_from_db()
+    return redirect("queue") if found.is_private else redirect("case", pk=found.pk)
 
 
 def _outcome(decided: SubjectRequest) -> str:
