@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,13 +11,15 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from consent.asking import Why
 from consent.values import CATEGORIES, DecisionKind, Withheld
 from portal.events import permits
 from portal.events.stricter import NOT_ACKNOWLEDGED, NOT_AGREED
 from portal.people.models import Employee
-from portal.rights.cards import Deck, listed
+from portal.rights.cards import YES, Deck, listed
 from portal.rights.choices import category_words
 
+TAKEN_BACK = frozenset({DecisionKind.WITHDRAWN, DecisionKind.OBJECTED})
 TYPING = frozenset({"keystroke_timing", "keystroke_content"})
 
 
@@ -52,6 +55,8 @@ def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
         return _unanswered(found)
     if NOT_ACKNOWLEDGED in reasons:
         return _untold()
+    if _of(found, Why.EXPIRED) and not (state and state.grants):
+        return _run_out(found)
     if reasons and reasons <= {NOT_AGREED}:
         return _not_agreed()
     if Withheld.OFF_HOURS in reasons:
@@ -89,7 +94,22 @@ def _accepting(found: Deck, accepted: Accepted) -> Standing:
     if found.refusals:
         headline = _still_accepting(found, accepted)
         says = _("%(what)s, from %(sources)s.") % {"what": f"{what[:1].upper()}{what[1:]}", "sources": titles}
-    return Standing("on", headline, f"{says} {_('Not what you type.')}" if typed else says, _typing(accepted), "pause")
+    says = f"{says} {_('Not what you type.')}" if typed else says
+    return Standing("on", headline, says, " ".join(filter(None, [_typing(accepted), *_open(found)])), "pause")
+
+
+def _of(found: Deck, why: Why) -> list[str]:
+    return [f"“{card.purpose.title}”" for card in found.cards if card.why == why]
+
+
+def _open(found: Deck) -> Iterator[str]:
+    """Say what is not accepted, or not yet, because it was asked and not answered."""
+    wider, over = _of(found, Why.WIDENED), _of(found, Why.EXPIRED)
+    if wider:
+        said = _("The notice of %(purposes)s asks for more: until you answer, no more is accepted than before.")
+        yield said % {"purposes": listed(wider)}
+    if over:
+        yield _("Your answer on %(purposes)s has run out: nothing is accepted for it.") % {"purposes": listed(over)}
 
 
 def _still_accepting(found: Deck, accepted: Accepted) -> str:
@@ -151,6 +171,17 @@ def _not_agreed() -> Standing:
     )
 
 
+def _run_out(found: Deck) -> Standing:
+    return Standing(
+        "off",
+        _("Daylight accepts nothing from you: your answer on %(purposes)s has run out.")
+        % {"purposes": listed(_of(found, Why.EXPIRED))},
+        "",
+        _("You need do nothing. If you want, read the notice and answer again."),
+        "answer",
+    )
+
+
 def _restricted() -> Standing:
     headline = _("Daylight accepts nothing from you: the use of your data is restricted.")
     return Standing(
@@ -179,10 +210,11 @@ def _closed() -> Standing:
 
 
 def _nothing(found: Deck) -> Standing:
-    left = [card.decision for card in found.cards if card.decision and card.decision.kind == DecisionKind.WITHDRAWN]
+    left = [card.decision.at for card in found.cards if card.decision and card.decision.kind in TAKEN_BACK]
+    left += [each.purpose.retired_at for each in found.ended if each.purpose.retired_at and each.decision.kind in YES]
     rest = _("What your devices send is dropped on arrival.")
-    if not left:
+    if not left or (found.state and found.state.grants):
         return Standing("off", _("Daylight accepts nothing from you."), "", rest)
-    at = timezone.localtime(max(decision.at for decision in left))
+    at = timezone.localtime(max(left))
     shown = time_format(at) if at.date() == timezone.localdate() else date_format(at, "j F, H:i")
     return Standing("off", _("Daylight accepts nothing from you since %(time)s.") % {"time": shown}, "", rest)

@@ -6,13 +6,14 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from consent import actions
 from portal.audit import trail
 from portal.audit.values import Actor, ActorKind
 from portal.people.models import Employee
-from portal.register.models import Flow
+from portal.register.models import Controller, Flow, PurposeRecord, Source
 from portal.rights import actions as rights
 from tests.makers import make_purpose
 from tests.pages.conftest import BACKEND, make_flows
@@ -157,7 +158,7 @@ def test_it_takes_the_same_number_of_queries_however_much_is_asked(
 
 
 # Seven of them find the session, the person, and keep the list of open sessions; one is the menu's.
-QUERIES = 22
+QUERIES = 27
 STEPS = 1
 
 
@@ -167,3 +168,80 @@ def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(as_a
     assert "There is nothing here that you may see" in page.content.decode()
     answer = as_ada.get("/api/v1/nowhere")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+# --- what is no longer, or not yet, accepted
+
+
+def lasting(days, covers=None):
+    covers = covers or {"agent": ["pointer_movement", "pointer_clicks"]}
+    said = {key: {"title": key, "categories": {each: {} for each in named}} for key, named in covers.items()}
+    terms = {"sources": said, "expires": {"after_days": days} if days else {}}
+    return actions.publish_notice(purpose_key="train", language="en", text="The notice.", terms=terms)
+
+
+def first_line_on(client, ada, **delta):
+    with time_machine.travel(timezone.now() + timedelta(**delta), tick=True):
+        client.force_login(ada, BACKEND)
+        return first_line(client)
+
+
+def test_an_answer_that_ran_out_is_not_called_accepting(client, ada, train):
+    lasting(10)
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    assert "Daylight accepts data from Desktop agent." in first_line_on(client, ada, days=9)
+    said = first_line_on(client, ada, days=11)
+    assert "Daylight accepts nothing from you: your answer on “Train AI to use a computer” has run out." in said
+    assert "See what is asked" in said
+
+
+def test_where_another_purpose_goes_on_it_says_what_ran_out_beside_it(client, ada, train, protect):
+    lasting(10)
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    actions.acknowledge(subject_id=ada.pk, purpose_key="protect", path="test")
+    said = first_line_on(client, ada, days=11)
+    assert "Daylight accepts data from Desktop agent. Clicks." in said
+    assert "Your answer on “Train AI to use a computer” has run out: nothing is accepted for it." in said
+
+
+def test_a_notice_that_asks_for_more_is_said_and_no_more_is_said_to_be_accepted(as_ada, ada, agent, train):
+    lasting(0)
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    make_flows(agent, "train", ["scrolling"])
+    lasting(0, {"agent": ["pointer_movement", "pointer_clicks", "scrolling"]})
+    said = first_line(as_ada)
+    assert "Pointer movement and clicks. Not what you type." in said
+    assert "asks for more: until you answer, no more is accepted than before." in said
+
+
+def test_what_has_to_be_confirmed_first_keeps_everything_out_and_says_so(as_ada, ada, train):
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    make_purpose("newyork", basis="legal_obligation", covers={}, title="Monitoring notice")
+    PurposeRecord.objects.update_or_create(purpose_key="newyork", defaults={"must_acknowledge": True})
+    assert "there is something that you have to be told first" in first_line(as_ada)
+    actions.acknowledge(subject_id=ada.pk, purpose_key="newyork", path="test")
+    assert "Daylight accepts data from Desktop agent." in first_line(as_ada)
+
+
+def test_a_country_without_its_works_agreement_keeps_the_source_out(as_ada, ada, train):
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    Controller.objects.create(name="Example", address="Here", contact="x", agreement_required=True)
+    assert "your representatives have to agree to it first" in first_line(as_ada)
+
+
+def test_a_source_that_is_no_longer_in_operation_is_not_called_accepting(as_ada, ada, train):
+    actions.give(subject_id=ada.pk, purpose_key="train", path="test")
+    Source.objects.update(state="retired")
+    said = first_line(as_ada)
+    assert "Daylight accepts nothing from you." in said
+    assert "since" not in said
+
+
+@pytest.mark.parametrize("how", ["object", "retire"])
+def test_since_when_is_said_of_an_objection_and_of_a_purpose_that_ended(as_ada, ada, protect, how):
+    actions.acknowledge(subject_id=ada.pk, purpose_key="protect", path="test")
+    if how == "object":
+        rights.object_to(subject_id=ada.pk, purpose_key="protect", by=own(ada), path="test")
+    else:
+        actions.retire_purpose(key="protect")
+    assert re.search(r"Daylight accepts nothing from you since \d\d?:\d\d", first_line(as_ada))
