@@ -24,7 +24,7 @@ from portal.events.importers.base import read
 from portal.events.importers.formats import FORMATS
 from portal.events.values import Event as Known
 from portal.stack.browser import Answer, Browser
-from portal.stack.config import Config
+from portal.stack.config import PROJECT, Config
 from portal.stack.own import DidNotStart, OwnStack
 from portal.stack.program import Program, Unexpected
 from portal.stack.proofs import Archive, certificate_holds, checkpoint_size
@@ -50,6 +50,7 @@ CATEGORY = {known.__struct_config__.tag: known.category for known in get_args(Kn
 QUICK = {"KEK_RENEWAL_SECONDS": "1", "SWEEP_SECONDS": "2", "FOLD_SECONDS": "5", "CHECKPOINT_SECONDS": "2"}
 # Three answers, one download, one deletion.
 LEAVES = 5
+VERIFIER = PROJECT / "consent" / "verify_receipt.py"
 Event = dict[str, Any]
 
 
@@ -76,8 +77,8 @@ class Smoke:
 
     @property
     def steps(self) -> list[Callable[[], None]]:
-        return [self.set_up, self.answer, self.send, self.import_older, self.count, self.look, self.refuse_staff,
-                self.copy, self.check_looks, self.erase, self.check_ledger, self.search]  # fmt: skip
+        return [self.set_up, self.answer, self.keep_receipt, self.send, self.import_older, self.count, self.look,
+                self.refuse_staff, self.copy, self.check_looks, self.erase, self.check_ledger, self.search]  # fmt: skip
 
     def say(self, name: str, value: int | str) -> None:
         self.figures[name] = value
@@ -114,6 +115,22 @@ class Smoke:
         for purpose, kind in ((GIVEN, "give"), (REFUSED, "refuse"), (TOLD, "acknowledge")):
             page = self.ada.press(self.ada.get("/choices/"), kind, purpose=purpose)
             require(page.status == 200, f"{kind} {purpose}: {page.status}")
+
+    def keep_receipt(self) -> None:
+        """Take the receipt of the first yes home, and verify it there with nothing but the script and the key."""
+        oldest = re.findall(r'href="(/receipts/\d+)/"', self.ada.get("/receipts/").text)[-1]
+        for ending in ("tlog-proof", "jsonld"):
+            file = self.ada.get(f"{oldest}.{ending}")
+            require(file.status == 200, f"the receipt as {ending} answered {file.status}")
+            (self.out / f"receipt.{ending}").write_bytes(file.body)
+        key = self.stack.browser().get("/receipts/verify/ledger.vkey")
+        require(key.text == self.vkey, "the site hands out another key than its own")
+        self.say("receipt", "verifies" if self._receipt_holds() else "does not verify")
+        require(self.figures["receipt"] == "verifies", "the receipt of the first answer does not verify")
+
+    def _receipt_holds(self) -> bool:
+        command = [sys.executable, str(VERIFIER), "receipt.tlog-proof", "--key-file", "ledger.vkey"]
+        return subprocess.run(command, cwd=self.out, capture_output=True, check=False).returncode == 0
 
     # --- collection
 
@@ -258,6 +275,7 @@ class Smoke:
         erased = json.loads(content)["certificate"]["erased"]
         self.say("erased_events", erased["events"])
         require(self.figures["erased_events"] == self.figures["stored_events"], "not everything was erased")
+        require(self._receipt_holds(), "the receipt does not verify after the deletion")
 
     def search(self) -> None:
         """Look for anything left: in clear in every file of the stack, in the tables, in a new copy."""
