@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from consent import asking
 from consent.models import NoticeVersion, Purpose
@@ -91,7 +90,8 @@ class Preview:
 def people(number: int) -> str:
     if number < LEAST:
         return _("fewer than %(least)d people") % {"least": LEAST}
-    return ngettext("%(number)d person", "%(number)d people", number) % {"number": number}
+    # To the ten: an exact number that is looked at twice tells that one person changed their mind.
+    return _("about %(number)d people") % {"number": round(number, -1)}
 
 
 def preview() -> list[PurposePreview]:
