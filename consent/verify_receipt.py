@@ -75,7 +75,7 @@ SHOWN = {
         "This deletion was recorded as entry %(index)s; it was in the log when checkpoint %(size)s was signed."
     ),
 }
-UNCHANGED = _("Nothing of what was recorded was changed since, in this receipt or in the log up to that checkpoint.")
+UNCHANGED = _("What the receipt says is, to the letter, what that entry commits to.")
 NOT_SHOWN = {
     "decision": (_("That no later decision changed it."), _("That data was collected, kept or erased accordingly.")),
     "access": (_("That nobody else looked."), _("That what was read was used for nothing else.")),
