@@ -211,7 +211,7 @@ def test_what_is_to_go_later_stays_until_then_whatever_else_is_withdrawn(two_pur
 def test_nobody_can_confirm_again_while_it_is_undecided_but_afterwards(as_, protected, lea):
     request = object_to(protected)
     page = as_(protected).post("/choices/protect/acknowledge/", follow=True)
-    assert "Your objection is still to be decided" in text(page)
+    assert "Your objection is not yet decided" in text(page)
     assert "protect" not in gate.read(protected.pk).grants
     actions.approve(request=request, by=person(lea))
     as_(protected).post("/choices/protect/acknowledge/")
