@@ -308,9 +308,7 @@ def acknowledge(
     if purpose_key in calling_back.undecided(subject_id):
         raise NotAllowed(
             "objection.undecided",
-            _(
-                "Your objection is still to be decided. Nothing was recorded. To take it back, cancel it under Requests."
-            ),
+            _("Your objection is not yet decided. Nothing was recorded. To take it back, cancel it under Requests."),
         )
     return decisions.acknowledge(
         subject_id=subject_id, purpose_key=purpose_key, path=path, version=version, language=language
