@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from portal.events import words
+from portal.events import gap_words, words
 from portal.events.values import DayTotal
 
 # The stylesheet's colour tokens: c0 is what was dropped, then one for each category; portal.js fills the colours in.
@@ -49,20 +49,6 @@ def categories(days: Days) -> list[str]:
     return [key for key in TOKENS if key in seen]
 
 
-def gap_name(gap: str) -> str:
-    names = {"paused": _("paused"), "off": _("off"), "hours": _("off")}
-    return names.get(gap, "")
-
-
-def gap_reason(gap: str) -> str:
-    reasons = {
-        "paused": _("you had paused"),
-        "off": _("nothing was permitted"),
-        "hours": _("outside your working hours"),
-    }
-    return reasons.get(gap, "")
-
-
 def _long(day: date) -> str:
     return date_format(day, "l j F")
 
@@ -92,7 +78,7 @@ def _dropped_bars(days: Days) -> go.Bar:
 def _gap_bars(days: Days, gaps: Gaps) -> go.Bar:
     tallest = max((kept(day) + dropped(day) for day in days), default=0) or 1
     shown = [day.day for day in days if day.day in gaps]
-    labels = [escape(gap_name(gaps[day])) for day in shown] if len(days) <= MOST_LABELS else None
+    labels = [escape(gap_words.name(gaps[day])) for day in shown] if len(days) <= MOST_LABELS else None
     return go.Bar(
         name=escape(_("Nothing taken")),
         meta=DROPPED_TOKEN,
@@ -101,7 +87,7 @@ def _gap_bars(days: Days, gaps: Gaps) -> go.Bar:
         y=[tallest * GAP_HEIGHT for _day in shown],
         text=labels,
         textposition="outside",
-        hovertext=[escape(f"{_long(day)}: {gap_reason(gaps[day])}") for day in shown],
+        hovertext=[escape(f"{_long(day)}: {gap_words.reason(gaps[day])}") for day in shown],
         hovertemplate="%{hovertext}<extra></extra>",
     )
 
@@ -158,7 +144,7 @@ def volume_table(days: Days, gaps: Gaps = NO_GAPS) -> dict[str, Any]:
             *(f"{day.events.get(key, 0):,}" for key in shown),
             f"{kept(day):,}",
             f"{dropped(day):,}",
-            gap_reason(gaps.get(day.day, "")),
+            gap_words.reason(gaps.get(day.day, "")),
         ]
         for day in reversed(days)
     ]

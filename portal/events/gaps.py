@@ -1,34 +1,84 @@
-"""Which days nothing could be taken, and why: a pause, no permission, or no working hours."""
+"""On which days nothing, or less, could be taken, when exactly, and why: what pages show as gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from consent import gate
-from consent.models import Decision
-from consent.values import DecisionKind, Pause
+from portal.events import stretches
+from portal.events.stretches import PAUSED, Stretch
 from portal.events.values import DayTotal
 from portal.people import hours
 from portal.people.models import Employee
 
-GRANTS = frozenset({DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED})
 STEP_MS = 30 * 60 * 1000
+HOURS = "hours"
+# What is said first where several hold.
+ORDER = (
+    PAUSED,
+    stretches.RESTRICTED,
+    stretches.AWAY,
+    stretches.NOT_AGREED,
+    stretches.NOT_ACKNOWLEDGED,
+    stretches.SAID_NO,
+    stretches.LAPSED,
+    stretches.RETIRED,
+    stretches.OFF,
+)
 Span = tuple[int, int]
 
 
-def gaps(employee: Employee, days: Sequence[DayTotal]) -> dict[date, str]:
-    """Return why nothing, or less, was taken on some of these days: `paused`, `off` (nothing permitted), `hours`.
+@dataclass(frozen=True)
+class DayGap:
+    """A day's gap: `why` names the day as a whole, empty where something could be taken; `parts` have their times."""
 
-    Pauses stand in the gate row for a month; older ones are known by what they dropped. Two queries.
-    """
-    state = gate.read(employee.pk)
-    pauses = state.pauses if state else ()
-    permitted = _permitted(Decision.objects.for_subject(employee.pk).order_by("leaf_idx"))
-    at_work = hours.inside(employee.working_hours, employee.time_zone)
-    found = ((day.day, _gap(day, span_of(day.day, employee), pauses, permitted, at_work)) for day in days)
-    return {day: why for day, why in found if why}
+    why: str
+    parts: list[Stretch]
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known of when nothing could be taken from a person: read once, asked of any day."""
+
+    employee: Employee
+    stretches: list[Stretch]
+    now: int
+
+    def of(self, days: Iterable[DayTotal]) -> dict[date, DayGap]:
+        """Return the gaps of those days that have any."""
+        at_work = hours.inside(self.employee.working_hours, self.employee.time_zone)
+        found = {day.day: self._day(day, at_work) for day in days}
+        return {day: gap for day, gap in found.items() if gap.why or gap.parts}
+
+    def between(self, first: date, last: date) -> list[Stretch]:
+        """Return the stretches that touch these days, cut to them."""
+        start, end = span_of(first, self.employee)[0], span_of(last, self.employee)[1]
+        return _parts(self.stretches, start, end, self.now)
+
+    def _day(self, day: DayTotal, at_work: Callable[[int], bool]) -> DayGap:
+        start, end = span_of(day.day, self.employee)
+        parts = _parts(self.stretches, start, end, self.now)
+        return DayGap(_why(day, (start, end), parts, at_work, min(end, self.now)), parts)
+
+
+def read(employee: Employee) -> Known:
+    now = int(timezone.now().timestamp() * 1000)
+    return Known(employee, stretches.of(employee, gate.read(employee.pk)), now)
+
+
+def codes(found: Mapping[date, DayGap]) -> dict[date, str]:
+    """Return why nothing, or less, was taken on those days that are gaps as a whole."""
+    return {day: gap.why for day, gap in found.items() if gap.why}
+
+
+def gaps(employee: Employee, days: Sequence[DayTotal]) -> dict[date, str]:
+    """Return why nothing, or less, was taken on some of these days."""
+    return codes(read(employee).of(days))
 
 
 def span_of(day: date, employee: Employee) -> Span:
@@ -39,32 +89,39 @@ def span_of(day: date, employee: Employee) -> Span:
     return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
 
 
-def _gap(
-    day: DayTotal, span: Span, pauses: Iterable[Pause], permitted: list[Span], at_work: Callable[[int], bool]
-) -> str:
+def _why(day: DayTotal, span: Span, parts: Sequence[Stretch], at_work: Callable[[int], bool], until: int) -> str:
     start, end = span
-    if any(pause.from_ms < end and pause.to_ms > start for pause in pauses):
-        return "paused"
-    if any("paused" in reasons for reasons in day.withheld.values()):
-        return "paused"
+    if any(part.why == PAUSED for part in parts) or any(PAUSED in reasons for reasons in day.withheld.values()):
+        return PAUSED
     if sum(day.events.values()):
         return ""
-    if not any(low < end and high > start for low, high in permitted):
-        return "off"
-    return "" if any(at_work(t) for t in range(start, end, STEP_MS)) else "hours"
+    if parts and _covered(parts, start, until):
+        return min((part.why for part in parts), key=ORDER.index)
+    return "" if any(at_work(t) for t in range(start, end, STEP_MS)) else HOURS
 
 
-def _permitted(decisions: Iterable[Decision]) -> list[Span]:
-    """Return the spans in which at least one purpose was permitted."""
-    standing: set[str] = set()
-    spans: list[Span] = []
-    since = 0
-    for each in decisions:
-        at = int(each.at.timestamp() * 1000)
-        before = bool(standing)
-        standing = standing | {each.purpose_key} if each.kind in GRANTS else standing - {each.purpose_key}
-        if standing and not before:
-            since = at
-        elif before and not standing:
-            spans.append((since, at))
-    return [*spans, (since, 2**53)] if standing else spans
+def _parts(known: Iterable[Stretch], start: int, end: int, now: int) -> list[Stretch]:
+    """Return what of it lies in the day and has begun, joined where one goes on with the other."""
+    inside = [
+        Stretch(max(start, each.from_ms), min(end, each.to_ms), each.why)
+        for each in known
+        if each.from_ms < min(end, now) and each.to_ms > start
+    ]
+    joined: list[Stretch] = []
+    for each in sorted(inside, key=lambda each: (ORDER.index(each.why), each.from_ms)):
+        last = joined[-1] if joined else None
+        if last and last.why == each.why and each.from_ms <= last.to_ms:
+            joined[-1] = Stretch(last.from_ms, max(last.to_ms, each.to_ms), each.why)
+        else:
+            joined.append(each)
+    return sorted(joined, key=lambda each: (each.from_ms, ORDER.index(each.why)))
+
+
+def _covered(parts: Iterable[Stretch], start: int, until: int) -> bool:
+    """Return whether they leave nothing of the day, as far as it has come."""
+    reached = start
+    for part in sorted(parts, key=lambda each: each.from_ms):
+        if part.from_ms > reached:
+            return False
+        reached = max(reached, part.to_ms)
+    return reached >= until

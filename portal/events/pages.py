@@ -19,8 +19,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from consent.models import Purpose
-from portal.events import charts, gaps, reading, words
+from portal.events import charts, gap_words, gaps, reading, words
 from portal.events.forms import DayFilter, Filter
+from portal.events.gaps import DayGap
 from portal.events.values import DayTotal
 from portal.http import page_number, pager
 from portal.people.models import Employee
@@ -28,6 +29,8 @@ from portal.register.models import Retention, Source
 
 BAR = 28
 PAGE = 100
+Gaps = Mapping[date, DayGap]
+NO_GAP = DayGap("", [])
 # The fields of an event as they were sent, listed when its line is opened.
 FIELDS = (
     "t",
@@ -129,12 +132,13 @@ def _one(counts: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def weeks(
-    days: Sequence[DayTotal], off: charts.Gaps, owner: Employee, today: date, suffix: str = ""
+    days: Sequence[DayTotal], off: Gaps, owner: Employee, today: date, suffix: str = ""
 ) -> list[list[Cell | None]]:
     """Return a month's days by weeks from Monday; None where another month's day stands or the day is to come."""
     tallest = max(map(charts.kept, days), default=0) or 1
-    cells = {day.day: _cell(day, off.get(day.day, ""), tallest, today) for day in days if day.day <= today}
+    cells = {day.day: _cell(day, off.get(day.day, NO_GAP), tallest, today) for day in days if day.day <= today}
     for cell in cells.values():
+        cell.label = ", ".join([cell.label, *gap_words.of_day(off.get(cell.day, NO_GAP), cell.day, owner)])
         cell.href = reverse("day", args=[owner.pk, cell.day]) + suffix
     first = days[0].day
     return [
@@ -142,15 +146,14 @@ def weeks(
     ]
 
 
-def _cell(day: DayTotal, gap: str, tallest: int, today: date) -> Cell:
+def _cell(day: DayTotal, gap: DayGap, tallest: int, today: date) -> Cell:
     kept, dropped = charts.kept(day), charts.dropped(day)
     said = [date_format(day.day, "l j F"), _("%(kept)s kept") % {"kept": words.events(kept)}]
     said += [_("%(count)s dropped") % {"count": f"{dropped:,}"}] if dropped else []
-    said += [charts.gap_reason(gap)] if gap else []
     return Cell(
         day=day.day,
         short=short(kept) if kept else "",
-        gap=charts.gap_name(gap),
+        gap=gap_words.name(gap.why),
         slices=_slices(day, tallest),
         label=", ".join(said),
         is_today=day.day == today,
@@ -220,7 +223,9 @@ def kept_for(categories: Iterable[str]) -> list[tuple[str, int]]:
     return [(words.category(key), longest[key]) for key in charts.TOKENS if key in longest]
 
 
-def month(owner: Employee, days: Sequence[DayTotal], off: charts.Gaps, today: date, asked: QueryDict) -> dict[str, Any]:
+def month(
+    owner: Employee, days: Sequence[DayTotal], known: gaps.Known, today: date, asked: QueryDict
+) -> dict[str, Any]:
     """Return what the calendar of a month shows, all of it or one category or source."""
     first, after = days[0].day, days[-1].day + timedelta(days=1)
     titles, here = source_titles(), f"?month={days[0].day:%Y-%m}"
@@ -230,7 +235,10 @@ def month(owner: Employee, days: Sequence[DayTotal], off: charts.Gaps, today: da
         "first": first,
         "before": first - timedelta(days=1),
         "after": after if after <= today else None,
-        "weeks": weeks(shown, off, owner, today, _suffix(category, source)),
+        "weeks": weeks(
+            shown, known.of(day for day in days if day.day <= today), owner, today, _suffix(category, source)
+        ),
+        "pauses": gap_words.of_days(known, first, days[-1].day),
         "weekdays": [date_format(first + timedelta(days=n - first.weekday()), "D") for n in range(7)],
         "here": here,
         "only": words.category(category) if category else titles.get(source, source),
@@ -266,7 +274,7 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         categories=charts.categories([total]),
         sources={key: sources.get(key, key) for key in total.sources},
     )
-    gap = gaps.gaps(owner, [total]).get(total.day, "")
+    gap = gaps.read(owner).of([total]).get(total.day, NO_GAP)
     return {
         "day": total.day,
         "before": total.day - timedelta(days=1),
@@ -277,7 +285,7 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         "kept": charts.kept(total),
         "dropped": charts.dropped(total),
         "size": words.size(total.bytes),
-        "gap": charts.gap_reason(gap),
+        "gaps": gap_words.of_day(gap, total.day, owner),
         "categories": by_category([total], f"{here}?"),
         "sources": by_source([total], sources, f"{here}?"),
         "reasons": by_reason([total]),
@@ -367,5 +375,5 @@ def _row(owner: Employee, day: DayTotal, categories: Iterable[str], gap: str) ->
         "counts": [(day.events.get(key, 0), f"{here}?category={key}") for key in categories],
         "kept": charts.kept(day),
         "dropped": charts.dropped(day),
-        "gap": charts.gap_reason(gap),
+        "gap": gap_words.reason(gap),
     }

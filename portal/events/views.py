@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from portal.audit import trail
 from portal.audit.values import Action
-from portal.events import charts, forms, pages, reading
-from portal.events.gaps import gaps
+from portal.events import charts, forms, gaps, pages, reading
 from portal.people.guards import actor_of, own_page
 
 SPANS = (7, 30, 90)
@@ -25,8 +24,7 @@ def data(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
     first = forms.first_of_month(request.GET.get("month", ""), today)
     last = forms.month_after(first) - timedelta(days=1)
     days = charts.filled(reading.days(subject_id, f"{first:%Y-%m}"), first, last)
-    past = [day for day in days if day.day <= today]
-    shown = pages.month(request.user, days, gaps(request.user, past), today, request.GET)
+    shown = pages.month(request.user, days, gaps.read(request.user), today, request.GET)
     return render(request, "events/data.html", shown)
 
 
@@ -52,4 +50,4 @@ def chart(request: HttpRequest, *, subject_id: UUID) -> HttpResponse:
     span = next((span for span in SPANS if str(span) == request.GET.get("days")), 30)
     first = today - timedelta(days=span - 1)
     days = charts.filled(pages.days_since(subject_id, first, today), first, today)
-    return render(request, "events/chart.html", pages.volume(request.user, days, gaps(request.user, days), SPANS))
+    return render(request, "events/chart.html", pages.volume(request.user, days, gaps.gaps(request.user, days), SPANS))
