@@ -216,7 +216,9 @@ class Card:
     def tag(self) -> str:
         if self.decision is None:
             return _("Not answered") if self.on_consent else _("Not yet confirmed")
-        return _("Ended") if self.has_ended else str(TAGS[DecisionKind(self.decision.kind)])
+        if self.has_ended:
+            return _("Ended")
+        return _("Told") if self.must_acknowledge else str(TAGS[DecisionKind(self.decision.kind)])
 
     @property
     def tone(self) -> str:

@@ -47,9 +47,18 @@ class Passage:
 
 
 def passages(old: Sequence[Line], new: Sequence[Line]) -> list[Passage]:
-    """Return the newer text with what went marked in it."""
+    """Return the newer text with what went marked in it; the heading over a difference is never folded away."""
     runs = [list(run) for _same, run in groupby(_marked(old, new), key=lambda line: line.is_same)]
-    return [Passage(run, quiet=run[0].is_same and len(run) > LONG) for run in runs]
+    parts = [part for place, run in enumerate(runs) for part in _parts(run, last=place == len(runs) - 1)]
+    return [Passage(part, quiet=part[0].is_same and len(part) > LONG) for part in parts if part]
+
+
+def _parts(run: list[Marked], *, last: bool) -> list[list[Marked]]:
+    """Part lines that are all as before at the last heading, under which the next difference stands."""
+    headings = [place for place, line in enumerate(run) if line.is_same and line.kind.startswith("h")]
+    if last or not headings:
+        return [run]
+    return [run[: headings[-1]], run[headings[-1] : headings[-1] + 1], run[headings[-1] + 1 :]]
 
 
 def _marked(old: Sequence[Line], new: Sequence[Line]) -> Iterator[Marked]:

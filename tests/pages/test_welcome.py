@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 
 def go_on(client, page):
     """Follow the link that leaves the answer for later."""
-    address = re.search(r'<a href="([^"]+)">(?:Decide later|Go on)</a>', page.content.decode())[1]
+    address = re.search(r'<a class="btn quiet" href="([^"]+)">(?:Decide later|Go on)</a>', page.content.decode())[1]
     return client.get(address)
 
 
