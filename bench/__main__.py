@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import ingest, report
+from bench import decisions, ingest, report
 
 Measure = Callable[[Sequence[str], float], list[report.Row]]
-MEASURES: list[tuple[Sequence[str], Measure]] = [(tuple(ingest.GATES), ingest.rows)]
+MEASURES: list[tuple[Sequence[str], Measure]] = [
+    (tuple(ingest.GATES), ingest.rows),
+    (tuple(decisions.GATES), decisions.rows),
+]
 
 
 def main() -> int:

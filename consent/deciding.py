@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, router, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from consent import gate, journal, leaf, ledger, terms
+from consent import gate, journal, leaf, ledger, terms, writing
 from consent.models import ONLY_ROW, Checkpoint, Decision, Gate, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 from consent.values import Basis, DecisionKind, NotAllowed, milliseconds
 
-SAVE_GRANTS = """
-UPDATE consent_gate g SET version = g.version + 1, grants = answered.grants::jsonb
-FROM unnest(%s::uuid[], %s::text[]) AS answered (subject_id, grants) WHERE g.subject_id = answered.subject_id
-"""
 YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)
 OBJECTIONABLE = (Basis.PUBLIC_TASK, Basis.LEGITIMATE_INTEREST)
 
@@ -72,7 +67,7 @@ def _append(decisions: Sequence[Decision]) -> None:
     first = ledger.append_many([("decision", each.subject_id, each.record) for each in decisions])
     for idx, each in enumerate(decisions, start=first):
         each.leaf_idx = idx
-    Decision.objects.bulk_create(decisions)
+    writing.decide(decisions)
 
 
 def _purpose_for(kind: DecisionKind, purpose_key: str) -> Purpose:
@@ -137,9 +132,15 @@ def _turn(rows: Sequence[Gate], decisions: Sequence[Decision], purpose: Purpose,
     standing = [gate.in_force(row.grants.pop(purpose.key, None), journalled, at_ms) for row in rows]
     if decisions[0].kind in YES:
         kept = _not_widened(notice, standing)
+        permitted = {
+            "basis": purpose.basis,
+            "version": notice.version,
+            "sha256": notice.sha256,
+            **gate.permission(notice, decisions[0].at),
+        }
         for row, decision, before in zip(rows, decisions, standing, strict=True):
-            row.grants[purpose.key] = _grant(purpose, notice, decision, before, kept)
-    _save_grants(rows)
+            row.grants[purpose.key] = _grant(permitted, decision, before, kept)
+    writing.save_grants(rows)
 
 
 def _not_widened(notice: NoticeVersion, standing: Sequence[dict[str, Any] | None]) -> set[str]:
@@ -151,29 +152,21 @@ def _not_widened(notice: NoticeVersion, standing: Sequence[dict[str, Any] | None
 
 
 def _grant(
-    purpose: Purpose, notice: NoticeVersion, decision: Decision, standing: dict[str, Any] | None, kept: set[str]
+    permitted: dict[str, Any], decision: Decision, standing: dict[str, Any] | None, kept: set[str]
 ) -> dict[str, Any]:
     """Return the grant as the gate row has it, with the standing one until the journal has the new one."""
     since = milliseconds(decision.at)
-    if standing and (standing.get("sha256") in kept or standing["covers"] == notice.covers and "rules" not in standing):
+    if standing and _is_repeated(permitted, standing, kept):
         # The same yes again: what was observed under the first may still arrive.
         since = standing["since_ms"]
-    made = {
-        "basis": purpose.basis,
-        "since_ms": since,
-        "version": notice.version,
-        "sha256": notice.sha256,
-        "leaf": decision.leaf_idx,
-        **gate.permission(notice, decision.at),
-    }
+    made = permitted | {"since_ms": since, "leaf": decision.leaf_idx}
     before = {name: value for name, value in (standing or {}).items() if name != "before"}
     return made | ({"before": before} if before else {})
 
 
-def _save_grants(rows: Sequence[Gate]) -> None:
-    """Write the grants of rows that are locked, in one statement however many they are."""
-    with connections[router.db_for_write(Gate)].cursor() as cursor:
-        cursor.execute(SAVE_GRANTS, [[row.pk for row in rows], [json.dumps(row.grants) for row in rows]])
+def _is_repeated(permitted: dict[str, Any], standing: dict[str, Any], kept: set[str]) -> bool:
+    bare = "rules" not in standing and standing["covers"] == permitted["covers"]
+    return bare or standing.get("sha256") in kept
 
 
 def _withdraw_while_closed(rows: Sequence[Gate], decisions: Sequence[Decision], purpose_key: str) -> list[Recorded]:
@@ -183,5 +176,5 @@ def _withdraw_while_closed(rows: Sequence[Gate], decisions: Sequence[Decision], 
         opened = leaf.Opened(decision.record, leaf.new_salt())
         facts = {"subject_id": str(decision.subject_id), "class": "decision", "opening": opened.to_bytes().decode()}
         journal.append("withdrawal", facts)
-    _save_grants(rows)
+    writing.save_grants(rows)
     return [Recorded(decision, None) for decision in decisions]

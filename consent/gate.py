@@ -74,8 +74,11 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
     with connections[router.db_for_read(Gate)].cursor() as cursor:
         cursor.execute(sql, [subject_id])
         row = cursor.fetchone()
-    if row is None:
-        return None
+    return None if row is None else evaluate(subject_id, row)
+
+
+def evaluate(subject_id: UUID, row: Sequence[Any]) -> GateState:
+    """Return what a row that READ or HOLD gave says at this moment."""
     version, epoch, active, grants, pauses, restrictions, fences, journalled, closed = row
     return GateState(
         subject_id=subject_id,

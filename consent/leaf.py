@@ -78,7 +78,7 @@ def stamp(at: datetime) -> str:
 def make_entry(cls: str, record: Record, salt: bytes) -> bytes:
     """Return the bytes of a leaf; raises ValueError for a record that is not of its class."""
     _check(cls, record)
-    day = datetime.strptime(str(record["at"]), "%Y-%m-%dT%H:%M:%S.%f%z").strftime("%Y-%m-%d")
+    day = datetime.fromisoformat(str(record["at"])).strftime("%Y-%m-%d")
     commitment = hmac.digest(salt, rfc8785.dumps(dict(record)), "sha256")
     return f"{FORMAT}\n{cls}\n{day}\n".encode() + commitment
 

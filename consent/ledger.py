@@ -10,16 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from consent import checkpoints, journal, leaf, merkle, outside, tree, verification
-from consent.models import (
-    ONLY_ROW,
-    Checkpoint,
-    LedgerHead,
-    LedgerLeaf,
-    LedgerNode,
-    LedgerState,
-    Opening,
-)
+from consent import checkpoints, journal, leaf, merkle, outside, tree, verification, writing
+from consent.models import ONLY_ROW, Checkpoint, LedgerHead, LedgerState
 from consent.note import Head, sign_note
 from consent.ports import installed
 from consent.values import Closed
@@ -48,8 +40,7 @@ def append_many(entries: Sequence[Entry]) -> int:
     first = head.size
     opened = [leaf.Opened(dict(record), leaf.new_salt()) for _, _, record in entries]
     made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _, _), each in zip(entries, opened, strict=True)]
-    _store_openings(first, [subject_id for _, subject_id, _ in entries], opened)
-    _grow(head, made)
+    _grow(head, made, _sealed(first, [subject_id for _, subject_id, _ in entries], opened))
     decided = any(cls == "decision" for cls, _, _ in entries)
     # Nothing that fails after the commit may turn the answer into an error: the decision stands, its receipt waits.
     transaction.on_commit(settle_and_sign if decided else settle, robust=True)
@@ -66,30 +57,23 @@ def _locked_head() -> LedgerHead:
         return LedgerHead.objects.select_for_update().get(pk=ONLY_ROW)
 
 
-def _store_openings(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened]) -> None:
+def _sealed(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened]) -> list[writing.Sealed]:
     installed.sealer.warm(subjects)
-    numbered = enumerate(zip(subjects, opened, strict=True), start=first)
-    Opening.objects.bulk_create(
-        Opening(
-            leaf_idx=idx,
-            subject_id=subject_id,
-            sealed=installed.sealer.seal(subject_id, each.to_bytes(), leaf.opening_aad(subject_id, idx)),
-        )
-        for idx, (subject_id, each) in numbered
-    )
+    return [
+        (idx, subject_id, installed.sealer.seal(subject_id, each.to_bytes(), leaf.opening_aad(subject_id, idx)))
+        for idx, (subject_id, each) in enumerate(zip(subjects, opened, strict=True), start=first)
+    ]
 
 
-def _grow(head: LedgerHead, entries: Sequence[bytes]) -> None:
+def _grow(head: LedgerHead, entries: Sequence[bytes], openings: Sequence[writing.Sealed]) -> None:
     frontier = merkle.Frontier.from_bytes(head.size, bytes(head.frontier))
     leaves, nodes = [], []
     for entry in entries:
         hashed = merkle.leaf_hash(entry)
-        leaves.append(LedgerLeaf(idx=frontier.size, entry=entry, leaf_hash=hashed))
-        completed = frontier.append(hashed)
-        nodes += [LedgerNode(level=level, idx=idx, hash=value) for level, idx, value in completed]
-    LedgerLeaf.objects.bulk_create(leaves)
-    LedgerNode.objects.bulk_create(nodes)
-    LedgerHead.objects.filter(pk=ONLY_ROW).update(size=frontier.size, frontier=frontier.to_bytes())
+        leaves.append((frontier.size, entry, hashed))
+        nodes += frontier.append(hashed)
+    head.size, head.frontier = frontier.size, frontier.to_bytes()
+    writing.append(leaves, nodes, openings, head)
 
 
 def size() -> int:
