@@ -83,7 +83,7 @@ def _record(answer: Answer) -> Node:
         "@type": ["dpv:ConsentRecord" if answer.on_consent else "dpv:DataProcessingRecord"],
         **_conformance(answer, "record"),
         **_identified(name),
-        "dpv:hasDataSubject": {"@id": answer.person},
+        "dpv:hasDataSubject": {"@id": answer.person, "@type": ["dpv:DataSubject"]},
         "dpv:hasNotice": [_notice(answer)],
         "dct:language": [answer.language],
         "dpv:hasLegalBasis": bases(answer),

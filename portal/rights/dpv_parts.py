@@ -111,6 +111,7 @@ def process(answer: Answer) -> Node:
         "dpv:hasDataController": [{"@id": answer.controller}],
         "dpv:hasLegalBasis": bases(answer),
         "dpv:hasRecipient": [{"@id": name} for name in [answer.controller, *_receivers(answer)]],
+        **_processors(answer),
         **control,
         "dpv:hasJurisdiction": [f"loc:{answer.jurisdiction}"],
         "dpv:hasRight": [right(answer, each) for each in _rights(answer)],
@@ -121,14 +122,23 @@ def process(answer: Answer) -> Node:
     }
 
 
+def _processors(answer: Answer) -> Node:
+    named = [{"@id": name} for name, (role, _) in _named(answer) if role == "DataProcessor"]
+    return {"dpv:hasDataProcessor": named} if named else {}
+
+
 def _purpose(answer: Answer) -> Node:
     said = answer.terms.get("purpose", {})
     return {
         "@type": ["dpv:Purpose"],
         "dct:identifier": [answer.purpose],
         "dct:title": said.get("title") or answer.purpose,
-        "dct:description": said.get("description", ""),
+        **_described(said.get("description")),
     }
+
+
+def _described(text: str | None) -> Node:
+    return {"dct:description": text} if text else {}
 
 
 def _data(answer: Answer) -> list[Node]:

@@ -45,6 +45,12 @@ def text_of(decision: Decision, known: Texts) -> NoticeVersion | None:
     return known.get((decision.purpose_key, decision.notice_version, decision.notice_sha256))
 
 
+def address_of(decision: Decision, text: NoticeVersion | None) -> str:
+    """Return where the text is shown, in the language in which it was read."""
+    page = reverse("notice", args=[decision.purpose_key, decision.notice_version])
+    return f"{page}?language={text.notice.language}" if text else page
+
+
 def newest_size() -> int:
     """Return how many entries the newest checkpoint covers."""
     return Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
@@ -110,7 +116,7 @@ class Writer:
             purpose=decision.purpose_key,
             version=decision.notice_version,
             sha256=decision.notice_sha256,
-            text=site + reverse("notice", args=[decision.purpose_key, decision.notice_version]),
+            text=site + address_of(decision, text),
             language=text.notice.language if text else "und",
             published=(text.valid_from if text else decision.at).astimezone(UTC).date().isoformat(),
             terms=terms,

@@ -60,8 +60,9 @@ class Row:
     text: NoticeVersion | None = None
 
     @property
-    def purpose_key(self) -> str:
-        return self.decision.purpose_key if self.decision else ""
+    def address(self) -> str:
+        """Where the text is that was decided on; empty of a text that is gone, and of what is no decision."""
+        return evidence.address_of(self.decision, self.text) if self.decision and self.text else ""
 
 
 def rows(subject_id: UUID, part: slice, *, everything: bool) -> list[Row]:

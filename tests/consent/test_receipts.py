@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from consent import actions, checkpoints, leaf, ledger, merkle, receipts, verify_receipt
+from consent import actions, checkpoints, keyfile, leaf, ledger, merkle, receipts, verify_receipt
 from consent.models import Checkpoint, LedgerState, Opening
 from consent.note import Signer
 from consent.verify_receipt import REASONS, Refused, Shown, verify
@@ -132,6 +132,21 @@ def test_there_is_no_receipt_of_what_nothing_opens(decided):
 def test_many_receipts_cost_a_handful_of_queries(decided, django_assert_max_num_queries):
     with django_assert_max_num_queries(5):
         assert len(receipts.issue_many(range(8))) == 8
+
+
+def test_receipts_verify_across_a_change_of_keys(decided):
+    old, *_ = vkeys()
+    before = receipts.issue(0).text
+    keyfile.rotate()
+    give(decided)
+    between = receipts.issue(0).text
+    keyfile.retire()
+    give(decided)
+    after = receipts.issue(0).text
+    (new,) = set(vkeys()) - {old}
+    assert [code(text, *vkeys()) for text in (before, between, after)] == ["shown"] * 3
+    assert [code(text, old) for text in (before, between, after)] == ["shown", "shown", "key"]
+    assert [code(text, new) for text in (before, between, after)] == ["key", "shown", "shown"]
 
 
 # --- what is judged

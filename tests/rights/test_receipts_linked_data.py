@@ -81,8 +81,8 @@ NAMES = """
     DataProtectionAuthority Representative Recipient hasIdentifier hasRecordOfActivity hasDataSubject hasNotice
     hasLegalBasis hasProcess hasEntity hasConsentStatus isIndicatedAtTime hasDuration isIndicatedBy hasIndicationMethod
     hasInformedStatus hasStatus hasRight hasPurpose hasPersonalData hasProcessing hasDataSource hasStorageCondition
-    hasDataController hasRecipient hasConsentControl hasJurisdiction hasAssessment hasNecessity hasLocation
-    isExercisedAt hasName
+    hasDataController hasDataProcessor hasRecipient hasConsentControl hasJurisdiction hasAssessment hasNecessity
+    hasLocation isExercisedAt hasName
 """
 DPV = set(NAMES.split())
 FULL = {
@@ -171,7 +171,7 @@ def walk_process(process):
 def unknown(record, known):
     """Yield references to parties that the record does not describe."""
     for process in many(record, "dpv:hasProcess"):
-        for name in ("dpv:hasDataController", "dpv:hasRecipient"):
+        for name in ("dpv:hasDataController", "dpv:hasDataProcessor", "dpv:hasRecipient"):
             yield from (each["@id"] for each in many(process, name) if each["@id"] not in known)
     if record["dpv:hasDataSubject"]["@id"] not in known:
         yield "the data subject is not described"
