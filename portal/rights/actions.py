@@ -280,7 +280,7 @@ def called_back(subject_id: UUID, purposes: Collection[str]) -> Scope:
 
 @transaction.atomic
 def object_to(
-    *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now"
+    *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now", note: str = ""
 ) -> tuple[Recorded, SubjectRequest]:
     """Object: collection stops at once, and somebody decides whether what there is goes (Art. 21).
 
@@ -296,6 +296,7 @@ def object_to(
         by=by,
         scope=Scope(purposes=frozenset({purpose_key})),
         purpose_key=purpose_key,
+        note=note,
         not_before=_begins(erase),
     )
     return recorded, request

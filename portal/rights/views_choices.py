@@ -31,6 +31,7 @@ from portal.rights.values import Kind
 from portal.rights.values import NotAllowed as NotPossible
 from portal.rights.views_welcome import next_screen
 
+MOST_WORDS = 2000
 CHOICES, WELCOME = "page:choices", "page:welcome"
 
 
@@ -114,6 +115,7 @@ def object_to(request: HttpRequest, purpose_key: str) -> HttpResponse:
         purpose_key=purpose_key,
         by=actor_of(request, about=request.user.pk),
         path=_path(request),
+        note=request.POST.get("note", "").strip()[:MOST_WORDS],
     )
     return _shown(request, purpose, recorded, objection)
 

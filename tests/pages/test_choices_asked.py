@@ -222,6 +222,30 @@ def test_an_objection_shows_until_when_legal_decides_and_offers_nothing_else(as_
     assert offered(as_ada, "protect") == []
 
 
+def test_a_reason_may_be_given_and_reaches_legal(as_ada, ada, protect):
+    actions.acknowledge(subject_id=ada.pk, purpose_key="protect", path="test")
+    press(
+        as_ada, as_ada.get("/choices/"), "object", "protect", note=" I handle cases of the works council. " + "x" * 3000
+    )
+    request = SubjectRequest.objects.get(kind="objection")
+    assert request.note.startswith("I handle cases of the works council.")
+    assert len(request.note) == 2000
+    assert "Your reason: “I handle cases of the works council." in read(as_ada, "protect")
+
+
+def test_the_overview_says_that_something_new_is_asked(said_yes):
+    assert "Something new is asked" not in text_of(said_yes.get("/"))
+    publish("A wider notice.", retention={"pointer_clicks": 60})
+    assert "Something new is asked" in text_of(said_yes.get("/"))
+
+
+def test_the_first_line_of_the_overview_says_what_goes_on_after_a_no(said_yes, ada, protect):
+    actions.acknowledge(subject_id=ada.pk, purpose_key="protect", path="test")
+    press(said_yes, said_yes.get("/choices/"), "withdraw", "train")
+    said = "You said no to “Train AI to use a computer”. Daylight still accepts data for “Protect our systems”."
+    assert said in text_of(said_yes.get("/"))
+
+
 def test_an_objection_that_is_upheld_leads_to_what_was_erased(as_ada, ada, lea, objected):
     rights.approve(request=objected, by=person(lea))
     shown = card(as_ada.get("/choices/"), "protect")
