@@ -231,13 +231,14 @@ def _decide_one(
 
 def pause(*, subject_id: UUID, until: datetime | None = None) -> str:
     """Keep nothing from now until then, or until resumed; acts at the commit, and also while closed."""
-    now = milliseconds(timezone.now())
     to_ms = milliseconds(until) if until else FOREVER_MS
-    if to_ms <= now:
-        raise NotAllowed("pause.ended")
-    made = {"key": _new_key(), "from_ms": now, "to_ms": to_ms}
     with transaction.atomic():
         row = _row(subject_id)
+        # Under the lock: a batch that was stored before it holds nothing observed in the pause.
+        now = milliseconds(timezone.now())
+        if to_ms <= now:
+            raise NotAllowed("pause.ended")
+        made = {"key": _new_key(), "from_ms": now, "to_ms": to_ms}
         row.pauses.append(made)
         _save(row, "pauses")
         journal.append("pause", made | {"subject_id": str(subject_id)})
@@ -262,13 +263,13 @@ def resume(*, subject_id: UUID) -> None:
 @transaction.atomic
 def restrict(*, subject_id: UUID, scope: Scope) -> str:
     """Stop the processing of what is in the scope until lifted."""
+    row = _row(subject_id)
     made = {
         "key": _new_key(),
         "scope": scope.to_json(),
         "from_ms": milliseconds(timezone.now()),
         "to_ms": None,
     }
-    row = _row(subject_id)
     row.restrictions.append(made)
     _save(row, "restrictions")
     journal.append("restriction", made | {"subject_id": str(subject_id)})
