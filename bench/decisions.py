@@ -25,6 +25,7 @@ def rows(names: Sequence[str], scale: float) -> list[Row]:
         with OwnStack(Path(place) / "var", Path(place) / "log", **SETTINGS) as stack:
             told = json.loads(stack.manage("bench_decisions", f"--rounds={rounds}").splitlines()[-1])
     print(f"decisions, one a commit: {median(told['alone']):,.0f} decisions/s")
+    print(f"gate, a row that was not read before: {median(told['gate_new_us']):,.0f} us")
     made = {"decisions_per_s": _more(told["together"]), "gate_us": _fewer(told["gate_us"])}
     return [made[name] for name in GATES if name in names]
 

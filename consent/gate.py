@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -79,27 +80,54 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
 
 def evaluate(subject_id: UUID, row: Sequence[Any]) -> GateState:
     """Return what a row that READ or HOLD gave says at this moment."""
-    version, epoch, active, grants, pauses, restrictions, fences, journalled, closed = row
+    version, epoch, active, *texts, journalled, closed = row
+    chains, pauses, restrictions, fences = _parsed(*texts)
     return GateState(
         subject_id=subject_id,
         version=version,
         key_epoch=epoch,
-        grants=grants_in_force(json.loads(grants), journalled, _now_ms()) if active else {},
-        pauses=tuple(Pause(**each) for each in json.loads(pauses)),
-        restrictions=tuple(map(_restriction, json.loads(restrictions))),
-        fences=tuple(map(_fence, json.loads(fences))),
+        grants=_in_force(chains, journalled, milliseconds(timezone.now())) if active else {},
+        pauses=pauses,
+        restrictions=restrictions,
+        fences=fences,
         closed=closed,
     )
 
 
-def _now_ms() -> int:
-    return milliseconds(timezone.now())
+Chains = dict[str, tuple[Grant, ...]]
+Parsed = tuple[Chains, tuple[Pause, ...], tuple[Restriction, ...], tuple[Fence, ...]]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(grants: str, pauses: str, restrictions: str, fences: str) -> Parsed:
+    """Read the texts of a row in full: the same texts say the same, and a device asks every few seconds."""
+    return (
+        _chains(json.loads(grants)),
+        tuple(Pause(**each) for each in json.loads(pauses)),
+        tuple(map(_restriction, json.loads(restrictions))),
+        tuple(map(_fence, json.loads(fences))),
+    )
+
+
+def _chains(raw: dict[str, Any]) -> Chains:
+    """Return of each purpose its grant, and then the one that stood before it."""
+    return {purpose: tuple(_chain(purpose, entry)) for purpose, entry in raw.items()}
+
+
+def _chain(purpose: str, entry: dict[str, Any] | None) -> Iterator[Grant]:
+    while entry is not None:
+        yield _grant(purpose, entry)
+        entry = entry.get("before")
 
 
 def grants_in_force(raw: dict[str, Any], journalled: int, now_ms: int) -> dict[str, Grant]:
     """Return what the journal has and has not lapsed; while a new answer waits, the one before it stands."""
-    standing = ((purpose, in_force(entry, journalled, now_ms)) for purpose, entry in raw.items())
-    return {purpose: _grant(purpose, entry) for purpose, entry in standing if entry is not None}
+    return _in_force(_chains(raw), journalled, now_ms)
+
+
+def _in_force(chains: Chains, journalled: int, now_ms: int) -> dict[str, Grant]:
+    standing = (next((each for each in chain if each.leaf < journalled), None) for chain in chains.values())
+    return {each.purpose: each for each in standing if each and (each.until_ms or FOREVER_MS) > now_ms}
 
 
 def in_force(entry: dict[str, Any] | None, journalled: int, now_ms: int) -> dict[str, Any] | None:

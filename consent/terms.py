@@ -20,6 +20,7 @@ import rfc8785
 from consent.values import Rule, Rules
 
 Terms = Mapping[str, Any]
+STRICTEST = Rule()
 MARK = "Terms (SHA-256): "
 
 
@@ -99,18 +100,17 @@ def _rule(flow: Mapping[str, Any]) -> dict[str, Any]:
 def read_rules(raw: Mapping[str, Any]) -> dict[str, Rules]:
     return {
         source: Rules(
-            frozenset(said["blocked_apps"]),
-            {
-                category: Rule(
-                    bool(flow.get("off_hours")),
-                    bool(flow.get("exact_timing")),
-                    frozenset(flow.get("content_apps", ())),
-                )
-                for category, flow in said["flows"].items()
-            },
+            frozenset(said["blocked_apps"]), {category: _read_rule(flow) for category, flow in said["flows"].items()}
         )
         for source, said in raw.items()
     }
+
+
+def _read_rule(flow: Mapping[str, Any]) -> Rule:
+    if not flow:
+        return STRICTEST
+    apps = frozenset(flow.get("content_apps", ()))
+    return Rule(bool(flow.get("off_hours")), bool(flow.get("exact_timing")), apps)
 
 
 def until(terms: Terms, at: datetime) -> datetime | None:
