@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -251,6 +252,27 @@ def after_stop(subject_id: UUID, purpose_key: str) -> list[Device]:
     """Return what the devices did since this purpose ended; nothing where it did not."""
     found = after_stops(subject_id).get(purpose_key)
     return found[1] if found else []
+
+
+def written(subject_id: UUID) -> list[dict[str, Any]]:
+    """Return all that is written down of a person's devices, as a copy holds it: a row for each thing that ended."""
+    rows = list(Sender.objects.for_subject(subject_id).order_by("source", "writer"))
+    names = _names({row.writer for row in rows})
+    found = []
+    for row in rows:
+        told = opened(row)
+        device = {"device": names.get(row.writer) or row.writer, "source": row.source}
+        after = {"sent_unpermitted_on": [day.isoformat() for day in told.days]}
+        for purpose, stop in sorted(told.stops.items()) or [("", None)]:
+            times = (stop.at, stop.last, stop.confirmed) if stop else (None, None, told.asked)
+            said = dict(zip(("ended_at", "last_event", "asked_after"), map(_stamp, times), strict=True))
+            found.append(device | {"purpose": purpose} | said | after)
+    return found
+
+
+def _stamp(ms: int | None) -> str:
+    at = _moment(ms)
+    return at.isoformat() if at else ""
 
 
 def _device(end: End, told: Told, name: str, title: str, zone: ZoneInfo) -> Device:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from consent.models import Decision, NoticeVersion, Purpose
 from portal.audit.models import Act
-from portal.events import reading
+from portal.events import devices, reading
 from portal.people.models import Employee, RoleGrant
 from portal.register.models import Controller, Flow, Processor, PurposeRecord, Recipient, Retention, Source
 from portal.rights import tables
@@ -61,6 +61,7 @@ def files(request: SubjectRequest) -> Iterator[tuple[str, int, bytes]]:
         ("decisions", decisions(request)),
         ("access_log", looks(request)),
         ("daily_totals", totals(request)),
+        ("devices", devices.written(request.subject_id)),
         ("requests", requests(request)),
     ):
         yield f"{name}.{_ending(request)}", len(rows), _rows(request, rows)

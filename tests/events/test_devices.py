@@ -281,3 +281,22 @@ def test_the_person_reads_it_in_plain_words(laptop, sends, asks, ada):
     (line,) = devices_said.after_stops(ada.pk)["train"]
     assert line.state == "still sends"
     assert "dropped on arrival" in line.says[-1]
+
+
+def test_a_copy_holds_all_that_is_written_down(laptop, sends, asks, ada):
+    t = now_ms()
+    sends(laptop, [move(t)])
+    withdraw(ada)
+    sends(laptop, [move()])
+    asks(laptop)
+    (row,) = devices.written(ada.pk)
+    found = only(ada)
+    assert row == {
+        "device": "Desktop agent",
+        "source": "agent",
+        "purpose": "train",
+        "ended_at": row["ended_at"],
+        "last_event": found.last_event.isoformat(),
+        "asked_after": found.confirmed_at.isoformat(),
+        "sent_unpermitted_on": [found.still_sending_days[0].isoformat()],
+    }
