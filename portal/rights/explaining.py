@@ -20,7 +20,7 @@ from portal.people import hours
 from portal.people.models import Employee
 from portal.register.models import Flow, PurposeRecord, Source, WorksAgreement
 from portal.register.standing import ALL, concerns, country_of, demanded
-from portal.register.values import Kind
+from portal.register.values import Kind, State
 from portal.rights.cards import SAID, listed
 from portal.rights.choices import category_words
 from portal.rights.past import Answer, Moment, moment
@@ -82,7 +82,7 @@ class Past:
 
     def __init__(self, person: Employee, at: datetime) -> None:
         self.person, self.now = person, moment(person.pk, at)
-        self.sources = {each.key: each for each in Source.objects.exclude(live_since=None)}
+        self.sources = {each.key: each for each in Source.objects.exclude(state=State.DRAFT)}
         self.flows = {(each.source_id, each.category, each.purpose_key): each for each in Flow.objects.all()}
         self.records = {each.purpose_key: each for each in PurposeRecord.objects.all()}
         self.notices = _notices_at(at)
@@ -233,12 +233,10 @@ def _not_active(past: Past, source: str) -> str:
 
 def _was_live(past: Past, source: str) -> bool:
     known = past.sources.get(source)
-    if known is None or known.live_since is None:
-        return False
     last = _last_act(past.now.acts, source)
-    if last is not None:
-        return last.action == Action.SOURCE_LIVE
-    return known.live_since <= past.now.at
+    if last is not None or known is None:
+        return last is not None and last.action == Action.SOURCE_LIVE
+    return known.live_since <= past.now.at if known.live_since else known.state == State.LIVE
 
 
 def _last_act(acts: Iterable[Act], source: str) -> Act | None:

@@ -29,11 +29,11 @@ def end_of_day(now: datetime) -> datetime:
 
 
 LENGTHS: dict[str, tuple[str | Promise, Callable[[datetime], datetime]]] = {
-    "15": (gettext_lazy("15 minutes"), lambda now: now + timedelta(minutes=15)),
-    "30": (gettext_lazy("30 minutes"), lambda now: now + timedelta(minutes=30)),
+    "15": (gettext_lazy("15 min"), lambda now: now + timedelta(minutes=15)),
+    "30": (gettext_lazy("30 min"), lambda now: now + timedelta(minutes=30)),
     "60": (gettext_lazy("1 hour"), lambda now: now + timedelta(hours=1)),
     "120": (gettext_lazy("2 hours"), lambda now: now + timedelta(hours=2)),
-    "day": (gettext_lazy("the rest of the day"), end_of_day),
+    "day": (gettext_lazy("rest of day"), end_of_day),
 }
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from consent.models import Purpose
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.audit.words import actor
@@ -45,13 +46,19 @@ def history(request: HttpRequest) -> HttpResponse:
         "local": timezone.localtime(at).strftime("%Y-%m-%dT%H:%M"),
         "latest": timezone.localtime().strftime("%Y-%m-%dT%H:%M"),
         "wrong": wrong,
-        "turns": [(actor(each), each.sentence, each.at, _link(each.at)) for each in _turns(request)],
+        "turns": _turns(request),
     }
     return render(request, "choices/history.html", shown, status=422 if wrong else 200)
 
 
-def _turns(request: HttpRequest) -> list[Act]:
-    return list(Act.objects.for_subject(request.user.pk).filter(action__in=TURNS).newest_first()[:SHOWN])
+def _turns(request: HttpRequest) -> list[tuple[str, str, str, datetime, str]]:
+    """Return who did what, on which purpose, when, and the address of the moment after it."""
+    acts = Act.objects.for_subject(request.user.pk).filter(action__in=TURNS).newest_first()[:SHOWN]
+    titles = dict(Purpose.objects.values_list("key", "title"))
+    return [
+        (actor(each), each.sentence, titles.get(each.facts.get("purpose"), ""), each.at, _link(each.at))
+        for each in acts
+    ]
 
 
 def _link(at: datetime) -> str:
