@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema
@@ -14,6 +15,8 @@ from portal.http import Problem
 TEXT = "text/plain; charset=utf-8"
 FORMAT = "c2sp.org/tlog-proof@v1"
 MOST = 2**53
+# The newest head moves on within a minute; what one tree adds to another never changes.
+BRIEFLY, FOR_GOOD = "public, max-age=5", "public, max-age=31536000, immutable"
 router = Router(tags=["ledger"])
 
 
@@ -27,7 +30,7 @@ class Extension(Schema):
 
 @router.get("/checkpoint", auth=None, summary="The newest signed checkpoint (C2SP signed note)")
 def checkpoint(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(_newest().note, content_type=TEXT)
+    return _text(_newest().note)
 
 
 @router.get("/proof/{int:idx}", auth=None, summary="That a leaf is in the newest checkpoint (c2sp.org/tlog-proof@v1)")
@@ -35,20 +38,27 @@ def proof(request: HttpRequest, idx: int) -> HttpResponse:
     head = _newest()
     if idx >= head.size:
         raise Problem(404, "ledger.leaf.unknown", "No checkpoint covers a leaf of this index yet.")
-    lines = [FORMAT, f"index {idx}", *_encoded(ledger.inclusion(idx, head.size)), "", head.note]
-    return HttpResponse("\n".join(lines), content_type=TEXT)
+    lines = [FORMAT, f"index {idx}", *_proved(ledger.inclusion, idx, head.size), "", head.note]
+    return _text("\n".join(lines))
+
+
+def _text(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type=TEXT, headers={"Cache-Control": BRIEFLY})
 
 
 @router.get("/consistency", auth=None, response=Extension, by_alias=True)
 def consistency(
     request: HttpRequest,
+    response: HttpResponse,
     old: int = Query(..., alias="from", ge=1, le=MOST),
     new: int = Query(..., alias="to", ge=1, le=MOST),
 ) -> dict[str, object]:
     if not old <= new <= _newest().size:
         wrong = [("/from" if old > new else "/to", "from <= to <= size of the newest checkpoint")]
         raise Problem(422, "ledger.range", "There is no such pair of sizes.", wrong)
-    return {"from": old, "to": new, "proof": _encoded(ledger.consistency(old, new))}
+    proof = _proved(ledger.consistency, old, new)
+    response["Cache-Control"] = FOR_GOOD
+    return {"from": old, "to": new, "proof": proof}
 
 
 def _newest() -> Checkpoint:
@@ -58,5 +68,8 @@ def _newest() -> Checkpoint:
     return found
 
 
-def _encoded(hashes: list[bytes]) -> list[str]:
-    return [base64.b64encode(each).decode() for each in hashes]
+def _proved(prove: Callable[[int, int], list[bytes]], *places: int) -> list[str]:
+    try:
+        return [base64.b64encode(each).decode() for each in prove(*places)]
+    except ValueError as error:
+        raise Problem(503, "ledger.damaged", "A part of the ledger is missing; it is being looked into.") from error
