@@ -23,12 +23,14 @@ OVERVIEW = "/"
 class AccountAdapter(DefaultAccountAdapter):
     """Accounts come from the directory."""
 
+    is_first = False
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def login(self, request: HttpRequest, user: Employee) -> None:
         """Remember whether somebody is here for the first time: signing in writes the time over it."""
-        request.first_sign_in = user.last_login is None
+        self.is_first = user.last_login is None
         super().login(request, user)
 
     def post_login(self, request: HttpRequest, user: Employee, **about: Any) -> HttpResponse:
@@ -37,11 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
         Only the answer to the sign-in does so: the overview stays the overview for everybody.
         """
         response = super().post_login(request, user, **about)
-        if (
-            getattr(request, "first_sign_in", False)
-            and response.headers.get("Location") == OVERVIEW
-            and _is_asked(user)
-        ):
+        if self.is_first and response.headers.get("Location") == OVERVIEW and _is_asked(user):
             return HttpResponseRedirect(reverse("welcome"))
         return response
 
