@@ -17,7 +17,7 @@ from portal.audit.values import Action, Actor
 from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
 from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord
-from portal.register.preview import Preview, look
+from portal.register.preview import Preview, changes, look
 from portal.register.publishing import bring_live, publish, write_down
 
 __all__ = ["Policy", "PolicyFaults", "apply", "approve", "compare", "load"]
@@ -68,7 +68,7 @@ def _is_known(policy: Policy) -> bool:
     pending = [_policy_of(draft) for draft in PolicyDraft.objects.pending()]
     if policy in pending:
         return True
-    return not any(each.keys & policy.keys for each in pending) and not look([policy]).changes
+    return not any(each.keys & policy.keys for each in pending) and not changes(policy)
 
 
 def check_references(policy: Policy) -> None:

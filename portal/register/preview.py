@@ -104,19 +104,37 @@ def look(policies: Iterable[Policy]) -> Preview:
     policies = list(policies)
     wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
     with transaction.atomic():
-        before, register, ended = _published(), export.document(), export.ended()
-        for policy in policies:
-            bring_live(policy, by=None)
-        after = export.document()
+        published, register = _published(), _register()
+        _bring_live(policies)
+        after = _register()
         found = Preview(
-            purposes=tuple(_purposes(before, wanted)),
-            new_sources=_beyond(after, register),
-            ended_sources=_beyond(register, after),
+            purposes=tuple(_purposes(published, wanted)),
+            new_sources=_beyond(after[0], register[0]),
+            ended_sources=_beyond(register[0], after[0]),
             missing=tuple(demands.missing(wanted)),
-            changes=(after, export.ended()) != (register, ended),
+            changes=after != register,
         )
         transaction.set_rollback(True)
     return found
+
+
+def changes(policy: Policy) -> bool:
+    """Return whether the register would say anything else if this were live."""
+    with transaction.atomic():
+        before = _register()
+        _bring_live([policy])
+        after = _register()
+        transaction.set_rollback(True)
+    return after != before
+
+
+def _register() -> tuple[dict[str, Any], dict[str, list[str]]]:
+    return export.document(), export.ended()
+
+
+def _bring_live(policies: Iterable[Policy]) -> None:
+    for policy in policies:
+        bring_live(policy, by=None)
 
 
 def _beyond(some: dict[str, Any], others: dict[str, Any]) -> tuple[str, ...]:

@@ -109,7 +109,15 @@ def _controller(part: ControllerPart) -> dict[str, Any]:
 
 
 def _put(table: Manager[Any], key: dict[str, Any], facts: dict[str, Any]) -> None:
-    table.update_or_create(**key, defaults=facts)
+    """Write one row, or what it says now: one statement, since looking at a draft writes everything as well."""
+    _put_all(table, [*key], [{**key, **facts}])
+
+
+def _put_all(table: Manager[Any], key: list[str], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        said = [name for name in rows[0] if name not in key]
+        made = [table.model(**row) for row in rows]
+        table.bulk_create(made, update_conflicts=True, unique_fields=key, update_fields=said)
 
 
 def _write_purpose(part: PurposePart, state: State) -> None:
@@ -152,9 +160,9 @@ def _collected(purpose_key: str) -> list[str]:
 
 def _write_source(part: SourcePart, state: State) -> None:
     facts = part.model_dump(include={"title", "kind", "description", "owner", "blocked_apps", "earlier_recordings"})
-    source = Source.objects.update_or_create(key=part.key, defaults={**facts, "state": state})[0]
-    if state == State.LIVE and source.live_since is None:
-        Source.objects.filter(pk=part.key).update(live_since=timezone.now())
+    _put(Source.objects, {"key": part.key}, {**facts, "state": state})
+    if state == State.LIVE:
+        Source.objects.filter(pk=part.key, live_since=None).update(live_since=timezone.now())
     if part.assessment:
         _put(Assessment.objects, {"source_id": part.key}, part.assessment.model_dump())
     _write_agreements(part)
@@ -175,12 +183,10 @@ def _write_agreements(part: SourcePart) -> None:
 
 def _write_flows(part: SourcePart, state: State) -> None:
     """A flow that the policy leaves out is collected no longer, at once: narrowing needs no notice."""
-    kept = []
-    for flow in part.flows:
-        facts = flow.model_dump()
-        key = {"source_id": part.key, "category": facts.pop("category"), "purpose_key": facts.pop("purpose")}
-        kept.append(Flow.objects.update_or_create(**key, defaults={**facts, "state": state})[0].pk)
-    Flow.objects.filter(source=part.key).exclude(pk__in=kept).update(state=State.RETIRED)
+    Flow.objects.filter(source=part.key).update(state=State.RETIRED)
+    rows = [{**flow.model_dump(exclude={"purpose"}), "purpose_key": flow.purpose} for flow in part.flows]
+    key = ["source_id", "category", "purpose_key"]
+    _put_all(Flow.objects, key, [{"source_id": part.key, "state": state, **row} for row in rows])
 
 
 def publish(*, by: Actor) -> None:

@@ -19,7 +19,8 @@ def yes(company, ada):
     company.go_live()
     for purpose in PURPOSES:
         actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
-    actions.acknowledge(subject_id=ada.pk, purpose_key="fault-finding", path="tests")
+    for purpose in ("fault-finding", "monitoring-new-york"):
+        actions.acknowledge(subject_id=ada.pk, purpose_key=purpose, path="tests")
     return ada
 
 
