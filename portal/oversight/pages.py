@@ -90,7 +90,7 @@ def _rows(rates: Iterable[Rate], sizes: Counter[Group]) -> Iterator[Row]:
 
 def share(tens: int) -> str:
     if tens <= LEAST:
-        return _("10 % or fewer")
+        return _("10 % or less")
     if tens >= 100 - LEAST:
         return _("90 % or more")
     return _("about %(tens)d %%") % {"tens": tens}
