@@ -269,9 +269,9 @@ def test_random_bytes_are_refused_quickly():
         for _ in range(dice.randrange(1, 40)):
             at = dice.randrange(len(raw))
             raw[at : at + dice.randrange(3)] = dice.randbytes(dice.randrange(4))
-        began = time.perf_counter()
+        began = time.thread_time()
         assert isinstance(verify(bytes(raw), [VKEY]), Refused)
-        worst = max(worst, time.perf_counter() - began)
+        worst = max(worst, time.thread_time() - began)
     assert worst < 0.05
 
 
@@ -288,17 +288,17 @@ def test_random_bytes_are_refused_quickly():
     ],
 )
 def test_what_is_large_or_empty_is_refused_quickly(text):
-    began = time.perf_counter()
+    began = time.thread_time()
     assert isinstance(verify(text, [VKEY]), Refused)
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_a_known_key_that_signed_a_thousand_times_does_not_keep_it_busy():
     text = made()
     line = text.rpartition("\n\n")[2]
-    began = time.perf_counter()
+    began = time.thread_time()
     assert code(text + line * 300) == "note"
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 # --- the same vectors as the log itself
