@@ -88,40 +88,33 @@ WIDER = [
 def asked(person):
     """What somebody is asked again, each with the one reason."""
     found = asking.questions(person.pk)
-    assert all(each.why == asking.Why.WIDENED for each in found.values())
-    return {key: each.changes[0].code for key, each in found.items()}
+    assert all(each.why == asking.Why.WIDENED for each in found.values() if each.answer)
+    return {key: each.changes[0].code for key, each in found.items() if each.answer}
 
 
 def grants(person):
     return {key: (each.version, each.covers, each.rules) for key, each in actions.gate.read(person.pk).grants.items()}
 
 
-@pytest.mark.parametrize(("widen", "codes"), WIDER, ids=[widen.__name__ for widen, _ in WIDER])
-def test_what_widens_asks_again_and_changes_no_answer_meanwhile(company, yes, widen, codes):
-    before = grants(yes)
+def published(company, change):
     document = company.document()
-    widen(document)
+    change(document)
     company.go_live(document)
-    assert asked(yes) == codes
-    assert grants(yes) == before
 
 
-@pytest.mark.parametrize(("widen", "codes"), WIDER, ids=[widen.__name__ for widen, _ in WIDER])
-def test_a_standing_no_is_asked_again_too(company, ada, widen, codes):
-    company.go_live()
+def test_what_widens_asks_again_whoever_answered_and_changes_no_answer_meanwhile(company, yes, ben):
     for purpose in PURPOSES:
-        actions.refuse(subject_id=ada.pk, purpose_key=purpose, path="tests")
-    document = company.document()
-    widen(document)
-    company.go_live(document)
-    refused = {key: code for key, code in codes.items() if key in PURPOSES}
-    assert {key: each.changes[0].code for key, each in asking.questions(ada.pk).items() if each.answer} == refused
+        actions.refuse(subject_id=ben.pk, purpose_key=purpose, path="tests")
+    before = grants(yes)
+    for widen, codes in WIDER:
+        published(company, widen)
+        assert asked(yes) == codes, widen.__name__
+        assert asked(ben) == {key: code for key, code in codes.items() if key in PURPOSES}, widen.__name__
+        assert grants(yes) == before, widen.__name__
 
 
 def test_the_new_rule_is_agreed_to_by_a_new_yes_alone(company, yes):
-    document = company.document()
-    another_app(document)
-    company.go_live(document)
+    published(company, another_app)
     apps = actions.gate.read(yes.pk).grants["writing-help"].rules["desktop"].flows["keystroke_content"].content_apps
     assert apps == {"Writer", "Calc"}
     actions.give(subject_id=yes.pk, purpose_key="writing-help", path="tests", version=2)
@@ -147,35 +140,24 @@ LOOSER = [off_hours, exact_timing, another_app, fewer_blocked]
 
 
 @pytest.mark.parametrize("leave_out", [no_flows, retired_source])
-@pytest.mark.parametrize("widen", LOOSER)
-def test_nor_is_a_yes_widened_by_leaving_things_out_and_bringing_them_back(company, yes, leave_out, widen):
+def test_nor_is_a_yes_widened_by_leaving_things_out_and_bringing_them_back(company, yes, leave_out):
     before = grants(yes)
-    document = company.document()
-    leave_out(document)
-    company.go_live(document)
+    published(company, leave_out)
     assert not asked(yes)
-    document = company.document()
-    widen(document)
-    company.go_live(document)
-    assert asked(yes) == dict(WIDER)[widen]
-    assert grants(yes) == before
+    for widen in LOOSER:
+        published(company, widen)
+        assert asked(yes) == dict(WIDER)[widen], widen.__name__
+        assert grants(yes) == before, widen.__name__
 
 
-def test_another_basis_leaves_a_yes_on_the_one_it_was_given_on(company, yes):
-    document = company.document()
-    another_basis(document)
-    company.go_live(document)
+def test_another_basis_leaves_a_yes_on_the_one_it_was_given_on_until_it_was_answered(company, yes, ben):
+    actions.give(subject_id=ben.pk, purpose_key="writing-help", path="tests")
+    published(company, another_basis)
     assert actions.gate.read(yes.pk).grants["writing-help"].basis == "consent"
     actions.withdraw(subject_id=yes.pk, purpose_key="writing-help", path="tests")
     assert "writing-help" not in actions.gate.read(yes.pk).grants
-
-
-def test_another_basis_counts_once_it_was_answered(company, yes):
-    document = company.document()
-    another_basis(document)
-    company.go_live(document)
-    actions.acknowledge(subject_id=yes.pk, purpose_key="writing-help", path="tests")
-    assert actions.gate.read(yes.pk).grants["writing-help"].basis == "contract"
+    actions.acknowledge(subject_id=ben.pk, purpose_key="writing-help", path="tests")
+    assert actions.gate.read(ben.pk).grants["writing-help"].basis == "contract"
 
 
 def other_words(document):
@@ -202,38 +184,27 @@ def nobody_receives(document):
     document["purposes"][0]["recipients"] = "none"
 
 
-@pytest.mark.parametrize("change", [other_words, fewer_apps, more_blocked, shorter, nobody_receives, no_flows])
-def test_other_words_and_what_narrows_make_a_version_and_ask_nobody(company, yes, change):
-    before = NoticeVersion.objects.count()
-    document = company.document()
-    change(document)
-    company.go_live(document)
-    assert NoticeVersion.objects.count() > before
-    assert not asking.questions(yes.pk)
-
-
-def test_narrowing_acts_at_once(company, yes):
-    document = company.document()
-    fewer_apps(document)
-    more_blocked(document)
-    company.go_live(document)
-    assert Flow.objects.get(category="keystroke_content").content_apps == ["Writer"]
-    assert "Bank" in Source.objects.get(pk="desktop").blocked_apps
+def test_other_words_and_what_narrows_make_a_version_at_once_and_ask_nobody(company, yes):
+    for change in (other_words, fewer_apps, more_blocked, shorter, nobody_receives, no_flows):
+        before = NoticeVersion.objects.count()
+        published(company, change)
+        assert NoticeVersion.objects.count() > before, change.__name__
+        assert not asking.questions(yes.pk), change.__name__
+        if change is fewer_apps:
+            assert Flow.objects.get(category="keystroke_content").content_apps == ["Writer"]
+        if change is more_blocked:
+            assert "Bank" in Source.objects.get(pk="desktop").blocked_apps
 
 
 def test_a_new_category_waits_for_each_persons_answer(company, yes):
-    document = company.document()
-    another_category(document)
-    company.go_live(document)
+    published(company, another_category)
     assert "pointer_clicks" not in actions.gate.read(yes.pk).grants["browser-tools"].covers["browser"]
     actions.give(subject_id=yes.pk, purpose_key="browser-tools", path="tests")
     assert "pointer_clicks" in actions.gate.read(yes.pk).grants["browser-tools"].covers["browser"]
 
 
 def test_a_purpose_with_several_languages_asks_in_each_of_them(company, yes):
-    document = company.document()
-    longer(document)
-    company.go_live(document)
+    published(company, longer)
     assert asking.questions(yes.pk, "de")["writing-help"].notice.notice.language == "de"
     said = NoticeVersion.objects.filter(notice__purpose="writing-help", version=2)
     assert {each.notice.language for each in said.select_related("notice")} == {"en", "de"}
