@@ -73,9 +73,9 @@ def _days(days: Sequence[date]) -> str:
 
 
 def _when(at: datetime) -> str:
-    """Return `9:12`, and the day with it unless that is today."""
+    """Return `09:12`, and the day with it unless that is today."""
     local = timezone.localtime(at)
-    clock = time_format(local, "G:i")
+    clock = time_format(local, "H:i")
     if local.date() == timezone.localdate():
         return clock
     return _("%(clock)s on %(day)s") % {"clock": clock, "day": date_format(local, "j F Y")}

@@ -70,7 +70,7 @@ def when(part: Stretch, first: date, last: date, zone: ZoneInfo) -> str:
     ends = "" if end.date() > last else _moment(end)
     if begins and ends:
         same_day = start.date() == end.date()
-        ends = time_format(end, "G:i") if same_day else ends
+        ends = time_format(end, "H:i") if same_day else ends
         return _("%(start)s to %(end)s") % {"start": begins, "end": ends}
     if begins:
         return _("from %(start)s on") % {"start": begins}
@@ -78,11 +78,11 @@ def when(part: Stretch, first: date, last: date, zone: ZoneInfo) -> str:
 
 
 def _moment(local: datetime) -> str:
-    return f"{date_format(local, 'D j M')}, {time_format(local, 'G:i')}"
+    return f"{date_format(local, 'D j M')}, {time_format(local, 'H:i')}"
 
 
 def _clock(ms: int, zone: ZoneInfo) -> str:
-    return time_format(_local(ms, zone), "G:i")
+    return time_format(_local(ms, zone), "H:i")
 
 
 def _local(ms: int, zone: ZoneInfo) -> datetime:

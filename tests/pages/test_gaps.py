@@ -94,21 +94,21 @@ def test_pauses_that_overlap_are_one_gap(day_page, at, ada):
 def test_one_over_midnight_is_on_both_days(day_page, at, ada):
     pause(at, ada, 23, 25)
     assert "From 23:00 on: you had paused" in day_page()
-    assert "Until 1:00: you had paused" in day_page(DAY + timedelta(days=1))
+    assert "Until 01:00: you had paused" in day_page(DAY + timedelta(days=1))
 
 
 def test_a_no_and_a_new_yes_are_explained(day_page, calendar, at, ada):
     at(9, actions.withdraw, subject_id=ada.pk, purpose_key="train", path="/choices/")
     at(33, actions.give, subject_id=ada.pk, purpose_key="train", path="/choices/")
-    assert "From 9:00 on: you had said no" in day_page()
-    assert "Until 9:00: you had said no" in day_page(DAY + timedelta(days=1))
-    assert "Tue 10 Mar, 9:00 to Wed 11 Mar, 9:00" in calendar()
+    assert "From 09:00 on: you had said no" in day_page()
+    assert "Until 09:00: you had said no" in day_page(DAY + timedelta(days=1))
+    assert "Tue 10 Mar, 09:00 to Wed 11 Mar, 09:00" in calendar()
     assert "you had said no" not in day_page(DAY + timedelta(days=2))
 
 
 def test_before_anything_was_answered_nothing_was_permitted(day_page, calendar, ada):
     assert "All day: nothing was permitted" in day_page(DAY - timedelta(days=40))
-    assert "Until Sun 8 Feb, 0:00" in calendar("2026-02")
+    assert "Until Sun 8 Feb, 00:00" in calendar("2026-02")
 
 
 def test_a_no_to_one_of_two_leaves_no_gap(day_page, at, ada):
@@ -123,7 +123,7 @@ def test_what_was_not_acknowledged_is_explained(day_page, at, ada):
     at(8, make_purpose, key="ny", basis="legal_obligation", covers={})
     PurposeRecord.objects.create(purpose_key="ny", jurisdictions=["US-NY"], must_acknowledge=True)
     at(12, actions.acknowledge, subject_id=ada.pk, purpose_key="ny", path="/welcome/")
-    assert "8:00 to 12:00: you had not confirmed yet that you were told" in day_page()
+    assert "08:00 to 12:00: you had not confirmed yet that you were told" in day_page()
     Employee.objects.filter(pk=ada.pk).update(jurisdiction="DE")
     assert "When nothing was taken" not in day_page()
 
@@ -158,9 +158,9 @@ def test_an_account_that_was_closed_is_explained(day_page, at, ada):
     at(15, actions.admit, subject_id=ada.pk)
     row = Gate.objects.get(pk=ada.pk)
     assert row.pauses, "kept for 31 days, by the clock that was told"
-    assert "9:00 to 15:00: your account was closed" in day_page()
+    assert "09:00 to 15:00: your account was closed" in day_page()
 
 
 def test_a_retired_purpose_is_explained(day_page, at, ada):
     at(9, actions.retire_purpose, key="train")
-    assert "From 9:00 on: its purpose had ended" in day_page()
+    assert "From 09:00 on: its purpose had ended" in day_page()
