@@ -66,7 +66,11 @@ def _opened(purpose_key: str, since: datetime) -> QuerySet[SubjectRequest]:
 
 
 def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
-    """Open one person's deletion; the key makes it one, however often and from wherever this is called."""
+    """Open one person's deletion; the key makes it one, however often and from wherever this is called.
+
+    Whoever took their yes back and wants it deleted later, to take a copy first, keeps that time.
+    """
+    later = SubjectRequest.objects.for_subject(subject_id).put_off().filter(purpose_key=purpose_key).first()
     request = actions.open_request(
         kind=Kind.ERASURE,
         subject_id=subject_id,
@@ -76,6 +80,7 @@ def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
         ground=Ground.NO_LONGER_NECESSARY,
         purpose_key=purpose_key,
         idempotency_key=f"{because}:{purpose_key}:{subject_id}",
+        not_before=later.not_before if later else None,
     )
     return request.pk
 

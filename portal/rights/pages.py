@@ -244,7 +244,7 @@ def case(request: SubjectRequest, why_not: str, reader: Employee) -> dict[str, A
         "why_not": why_not,
         "in_review": request.state not in {State.PROCESSING, State.NEEDS_ATTENTION} and request.is_open,
         "proposed": Refusal(request.proposed_refusal).label if request.proposed_refusal else "",
-        "history": [(actor(act), act.sentence, act.at) for act in history(request)],
+        "history": [(_("The person") if act.is_own else actor(act), act.sentence, act.at) for act in history(request)],
         "late": date_left(request),
     }
 

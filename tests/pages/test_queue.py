@@ -65,6 +65,13 @@ def test_only_who_handles_requests_sees_the_queue(become, ben, lea, review):
     assert review.state == State.IN_REVIEW
 
 
+def test_what_the_person_did_is_not_said_to_be_done_by_who_reads_it(become, hana, ada):
+    request = actions.open_request(kind=Kind.ACCESS, subject_id=ada.pk, by=actor_for(ada, ada.pk))
+    page = text(become(hana).get(f"/queue/{request.pk}/"))
+    assert "<b>The person</b> opened a request" in page
+    assert "<b>You</b>" not in page
+
+
 def test_what_stands_in_review_is_approved_and_begins(become, hana, review):
     page = text(become(hana).get(f"/queue/{review.pk}/"))
     assert f'data-action="approve" data-request="{review.pk}"' in page

@@ -106,6 +106,14 @@ def test_who_took_their_yes_back_before_is_not_left_out(recorded, soon):
     assert stored(recorded) == []
 
 
+def test_who_wanted_it_deleted_later_keeps_the_time_to_take_a_copy(recorded):
+    named = {"subject_id": recorded.pk, "by": person(recorded), "path": "/choices/"}
+    own = actions.withdraw(purpose_key="train", erase="72h", **named)[1]
+    decisions.retire_purpose(key="train")
+    ending.after_retirement()
+    assert {each.not_before for each in requests_of(recorded)} == {own.not_before}
+
+
 def test_a_purpose_that_comes_back_and_ends_again_is_cleared_again(recorded, soon):
     decisions.retire_purpose(key="train")
     ending.after_retirement()

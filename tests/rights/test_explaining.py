@@ -16,10 +16,11 @@ from django.core.management import CommandError, call_command
 
 from consent import actions as decisions
 from consent import gate
-from consent.models import Decision, Purpose
+from consent.models import Decision, LedgerState, Purpose
 from consent.values import Closed, NotAllowed, Scope
 from portal.audit import trail
 from portal.audit.models import Act
+from portal.audit.values import SYSTEM, Action
 from portal.people import actions as people
 from portal.people.actions import Profile
 from portal.people.models import Employee
@@ -272,6 +273,29 @@ def test_outside_the_hours_nothing_came_in_unless_the_notice_says_so(ada):
         make_permitted(ada, categories=("scrolling",), off_hours=False)
     assert told(ada, at(10, 30))[1] == {"scrolling": ""}
     assert told(ada, at(15))[1] == {"scrolling": "It was outside your working hours."}
+
+
+def test_a_withdrawal_while_the_site_was_closed_counts_from_its_time(past):
+    decisions.give(subject_id=past.pk, purpose_key="train", path="/choices/")
+    LedgerState.objects.update(closed_reason="older than its copy")
+    trail.record(Action.LEDGER_CLOSED, actor=SYSTEM)
+    decisions.withdraw(subject_id=past.pk, purpose_key="train", path="/choices/")
+    now = datetime.now(UTC)
+    found = explaining.explain(past, now)
+    assert found.general == ["Daylight was closed: it accepted nothing from anybody."]
+    [line] = found.parts[0].lines
+    assert line.why.startswith("You had taken your yes back on ")
+
+
+def test_a_closed_account_let_nothing_in_and_an_open_one_again(past):
+    with time_machine.travel(START.replace(hour=12, minute=30), tick=True) as clock:
+        people.deactivate(employee=Employee.objects.get(pk=past.pk), by=SETTING_UP)
+        clock.move_to(START.replace(hour=13))
+        gone = Employee.objects.get(pk=past.pk)
+        profile = Profile(**{name: getattr(gone, name) for name in Profile.__dataclass_fields__})
+        people.change_employee(employee=gone, profile=profile, by=SETTING_UP)
+    assert told(past, at(12, 45))[1] == {"pointer movement and clicks": "Your account was closed."}
+    assert told(past, at(13, 15))[1] == {"pointer movement and clicks": ""}
 
 
 # --- the command
