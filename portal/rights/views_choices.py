@@ -125,7 +125,8 @@ def _shown(
 ) -> HttpResponse:
     """Say what was recorded and where; what the log does not hold yet is said to be pending (202)."""
     if recorded.pending:
-        context = {"purpose": purpose, "recorded": recorded, "opened": opened}
+        on = next_screen(request, purpose.key) if _path(request) == WELCOME else ""
+        context = {"purpose": purpose, "recorded": recorded, "opened": opened, "on": on}
         return render(request, "choices/pending.html", context, status=202)
     messages.success(request, _sentence(purpose, recorded))
     if opened is not None:
