@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     },
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
+    "tell of drafts": {"task": "portal.oversight.tasks.tell_of_drafts", "schedule": 60},
     "count answers": {"task": "portal.oversight.tasks.count_answers", "schedule": 3600},
     "mail the newest checkpoint": {"task": "portal.oversight.tasks.mail_checkpoint", "schedule": 3600},
     "clear what ended purposes leave": {"task": "portal.rights.tasks.clear_ended_purposes", "schedule": 20},

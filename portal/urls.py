@@ -33,6 +33,7 @@ urlpatterns = [
     path("", include("portal.rights.urls")),
     path("", include("portal.audit.urls")),
     path("", include("portal.oversight.urls")),
+    path("", include("portal.register.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from consent.models import Purpose
 from portal.oversight.disclosure import ALL, COMPANY, COUNTRY, DEPARTMENT, LEAST, Cell, Group
 from portal.oversight.models import Rate
+from portal.oversight.waiting import APPROVERS
 from portal.people.models import Employee
 from portal.people.roles import Role
 from portal.register import policy, preview
@@ -28,7 +29,6 @@ from portal.rights.redline import Passage, passages
 
 ORDER = (COMPANY, COUNTRY, DEPARTMENT)
 KINDS = {COUNTRY: gettext_lazy("Country"), DEPARTMENT: gettext_lazy("Department")}
-APPROVERS = (Role.LEGAL, Role.COUNCIL)
 
 
 # --- answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from portal.oversight import checkpoints, counting
+from portal.oversight import checkpoints, counting, waiting
 
 
 @shared_task
@@ -15,3 +15,8 @@ def mail_checkpoint() -> None:
 @shared_task
 def count_answers() -> None:
     counting.count_all()
+
+
+@shared_task
+def tell_of_drafts() -> None:
+    waiting.tell()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core import mail
 
 from consent import actions
 from consent.models import NoticeVersion, Purpose
+from portal.outbox.tasks import sweep
+from portal.oversight.tasks import tell_of_drafts
 from portal.register.models import Approval, PolicyDraft, Source
 from tests.makers import make_employee
 from tests.people.test_guards import age_sign_in
@@ -120,3 +123,15 @@ def test_only_legal_and_council_may_look_and_approve(drafted, as_role):
         other = as_role(role)
         assert other.get(PAGE).status_code == 403
         assert other.post(APPROVE).status_code == 403
+
+
+def test_each_approver_is_written_to_once_and_whoever_drafted_it_is_not(company, as_role):  # noqa: F811
+    author = as_role("legal").person
+    company.apply(by=author.employee_number)
+    for _ in range(2):
+        tell_of_drafts()
+        sweep()
+    told = sorted(address for each in mail.outbox for address in each.to)
+    assert len(told) == len(set(told)) == 2, "Lea Legal and Cora Council of the company"
+    assert author.email not in told
+    assert all("http://localhost:8000/oversight/drafts/" in each.body for each in mail.outbox)
