@@ -96,6 +96,7 @@ class Action(StrEnum):
     SOURCE_LIVE = "source.live"
     SOURCE_RETIRED = "source.retired"
     IMPORT_RUN = "import.run"
+    MAIL_RETRIED = "mail.retried"
     LEDGER_CLOSED = "ledger.closed"
     LEDGER_REOPENED = "ledger.reopened"
 
@@ -157,6 +158,7 @@ SENTENCES = {
     Action.SOURCE_LIVE: _("put a source into operation"),
     Action.SOURCE_RETIRED: _("took a source out of operation"),
     Action.IMPORT_RUN: _("imported a recording"),
+    Action.MAIL_RETRIED: _("had mail sent again that was given up"),
     Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
     Action.LEDGER_REOPENED: _("opened the site again: the log holds"),
 }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import transaction
 from django.template.loader import get_template
 
+from portal.audit import trail
+from portal.audit.values import Action, Actor
 from portal.outbox.models import Mail
 from portal.outbox.values import Facts, State
 
@@ -26,7 +29,10 @@ def post(template: str, *, to: UUID, facts: Facts | None = None, once: str = "")
     return Mail.objects.filter(pk=mail.pk).first()
 
 
-def try_again() -> int:
+@transaction.atomic
+def try_again(*, by: Actor) -> int:
     """Give every mail that was given up its tries back; return how many there are."""
     fresh = {"state": State.WAITING, "attempts": 0, "unclear": 0, "wake_at": None, "lease_until": None, "reason": ""}
-    return Mail.objects.stuck().update(**fresh)
+    again = Mail.objects.stuck().update(**fresh)
+    trail.record(Action.MAIL_RETRIED, actor=by, facts={"mails": again})
+    return again

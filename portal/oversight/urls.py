@@ -11,4 +11,5 @@ urlpatterns = [
     path("oversight/drafts/", views.drafts, name="drafts"),
     path("oversight/drafts/approve", views.approve_drafts, name="approve-drafts"),
     path("oversight/senders/", views.senders, name="senders"),
+    path("oversight/senders/mail", views.try_mail_again, name="try-mail-again"),
 ]

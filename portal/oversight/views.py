@@ -11,6 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 from consent.values import Closed
 from portal.events import devices
 from portal.http import rule
+from portal.outbox import actions as outbox
+from portal.outbox.models import Mail
 from portal.oversight import pages
 from portal.people.guards import actor_of, recent_sign_in
 from portal.register import policy
@@ -55,4 +57,14 @@ def _tell(request: HttpRequest, missing: list[str], *, kept: bool) -> None:
 @require_safe
 @rule("perm:sources.operate")
 def senders(request: HttpRequest) -> HttpResponse:
-    return render(request, "oversight/senders.html", {"senders": devices.noisy(), "days": devices.LISTED.days})
+    shown = {"senders": devices.noisy(), "days": devices.LISTED.days, "stuck": Mail.objects.stuck().count()}
+    return render(request, "oversight/senders.html", shown)
+
+
+@require_POST
+@rule("perm:sources.operate")
+def try_mail_again(request: HttpRequest) -> HttpResponse:
+    """Send what was given up once more, after somebody has mended the cause."""
+    outbox.try_again(by=actor_of(request))
+    messages.success(request, _("Every mail that was given up is tried again."))
+    return redirect("senders")

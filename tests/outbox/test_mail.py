@@ -18,6 +18,7 @@ from portal.outbox import actions, runner, tasks
 from portal.outbox.models import Mail
 from portal.outbox.values import MOST_ATTEMPTS, State
 from portal.people.models import Employee
+from tests.makers import SETTING_UP
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -168,7 +169,7 @@ def test_a_mail_that_the_server_refuses_is_tried_with_growing_waits_and_then_lef
     stuck = Mail.objects.get(subject_id=ada.pk)
     assert (stuck.state, stuck.reason) == (State.NEEDS_ATTENTION, "SMTPDataError")
     assert [each.to for each in mail.outbox] == [[ben.email]], "one bad mail stands in nobody's way"
-    assert actions.try_again() == 1
+    assert actions.try_again(by=SETTING_UP) == 1
     tasks.sweep()
     assert [each.to for each in mail.outbox] == [[ben.email], [ada.email]]
 

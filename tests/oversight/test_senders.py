@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from portal.events.devices import installation
 from portal.events.models import StillSending
+from portal.outbox import actions as outbox
+from portal.outbox.models import Mail
+from portal.outbox.tasks import sweep
 from portal.people.guards import actor_for
 from portal.rights import actions
 from tests.makers import make_batch, make_permitted, make_token, send
@@ -40,3 +44,15 @@ def test_only_operators_see_which_installations_send(as_role):
     assert as_role("operator").get(PAGE).status_code == 200
     for role in ("", "hr", "legal", "council", "engineer", "auditor"):
         assert as_role(role).get(PAGE).status_code == 403
+
+
+def test_mail_that_was_given_up_is_tried_again_and_its_people_are_not_named(ada, as_role):
+    operator = as_role("operator")
+    outbox.post("draft_waits", to=ada.pk, facts={"draft": 1})
+    Mail.objects.update(state="needs_attention", attempts=5)
+    page = operator.get(PAGE).content.decode()
+    assert "1 mail was given up" in page and ada.email not in page and str(ada.pk) not in page
+    operator.post("/oversight/senders/mail")
+    sweep()
+    assert [each.to for each in mail.outbox] == [[ada.email]]
+    assert "given up after" not in operator.get(PAGE).content.decode()
