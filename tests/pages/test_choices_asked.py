@@ -152,6 +152,20 @@ def test_a_notice_that_must_be_acknowledged_stands_first_and_is_no_consent(as_ad
     assert not Decision.objects.filter(purpose_key="train").exists()
 
 
+def test_what_must_be_told_every_year_says_so_when_the_year_is_over(as_ada, ada, train):
+    PurposeRecord.objects.create(purpose_key="maine", must_acknowledge=True)
+    make_purpose("maine", basis="legal_obligation", title="Monitoring notice", covers={})
+    yearly = {**terms(basis="legal_obligation", sources={}), "expires": {"each": "calendar_year"}}
+    make_notice("maine", text="Each year.", covers={}, terms=yearly)
+    actions.acknowledge(subject_id=ada.pk, purpose_key="maine", path="test")
+    with later(days=366):
+        as_ada.force_login(ada, "allauth.account.auth_backends.AuthenticationBackend")
+        shown = read(as_ada, "maine")
+        assert "You have to be told anew since 1 January" in shown
+        assert "It is recorded that you were told, and nothing else." in shown
+        assert offered(as_ada, "maine") == ["acknowledge"]
+
+
 def test_a_purpose_that_ended_is_listed_with_what_became_of_the_data(as_ada, ada, train):
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     actions.retire_purpose(key="train")
