@@ -42,7 +42,9 @@ def issue(leaf_idx: int) -> Receipt | None:
 def issue_many(indices: Collection[int]) -> dict[int, Receipt | None]:
     """Return the receipts of several leaves, None for the pending ones; those that nothing opens are left out."""
     newest = Checkpoint.objects.order_by("-size").first()
-    covered = sorted(idx for idx in indices if newest and idx < newest.size)
+    if newest is None:
+        return dict.fromkeys(indices)
+    covered = sorted(idx for idx in indices if idx < newest.size)
     found: dict[int, Receipt | None] = dict.fromkeys(set(indices) - set(covered))
     for start in range(0, len(covered), TOGETHER):
         found |= _issued(covered[start : start + TOGETHER], newest)

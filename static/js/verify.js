@@ -99,6 +99,7 @@
   const readExtra = (text) => {
     const json = decoded(base64(text, "extra"), "extra");
     let found = null;
+    require(json === json.trim(), "extra");
     try { found = JSON.parse(json); } catch { refuse("extra"); }
     const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
     require(isObject(found) && Object.keys(found).sort().join() === "entry,record,salt", "extra");

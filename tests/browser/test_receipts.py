@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -86,6 +87,9 @@ def hand_made(signer):
     yield from (good, good + witness.rpartition("\n\n")[2], made(index=0, size=1), made(index=12, size=13))
     yield made(entry=leaf.make_entry("decision", odd, salt), record=odd)
     yield from (good.replace("@v1", "@v2"), good.replace("index 5", "index 05"), good.replace("\n", "\r\n"))
+    yield made(
+        extra=json.dumps({"entry": by_hand.b64(entry), "record": record, "salt": by_hand.b64(salt)}).encode() + b" "
+    )
     yield from (made(extra=b"[]"), made(extra=twice), good.partition("\n\n")[0], made(proof=[b"x" * 31]))
     yield from (made(signer=Signer.make(signer.name)), made(signer=Signer.make("another.example")))
     yield made(head=f"another.example\n13\n{by_hand.b64(b'x' * 32)}\n")

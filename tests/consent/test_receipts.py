@@ -206,6 +206,10 @@ def test_each_part_that_is_wrong_is_named():
         b"[" * 40_000,
         b"{}",
         b"null",
+        json.dumps(
+            {"entry": b64(leaf.make_entry("decision", RECORD, SALT)), "record": RECORD, "salt": b64(SALT)}
+        ).encode()
+        + b" ",
         b'{"entry":1,"record":{},"salt":""}',
         b'{"entry":"","record":[],"salt":""}',
         b'{"entry":"AAAA","record":{},"salt":NaN}',
