@@ -21,6 +21,8 @@ from consent.values import Rule, Rules
 
 Terms = Mapping[str, Any]
 STRICTEST = Rule()
+# Where a source is active: in `only_in` alone, or everywhere but `not_in`.
+PLACES = ("only_in", "not_in")
 MARK = "Terms (SHA-256): "
 
 
@@ -86,6 +88,7 @@ def rules_of(terms: Terms) -> dict[str, Any]:
         key: {
             "blocked_apps": sorted(said.get("blocked_apps", ())),
             "flows": {category: _rule(flow) for category, flow in said["categories"].items()},
+            **{name: said[name] for name in PLACES if name in said},
         }
         for key, said in terms.get("sources", {}).items()
     }
@@ -100,7 +103,10 @@ def _rule(flow: Mapping[str, Any]) -> dict[str, Any]:
 def read_rules(raw: Mapping[str, Any]) -> dict[str, Rules]:
     return {
         source: Rules(
-            frozenset(said["blocked_apps"]), {category: _read_rule(flow) for category, flow in said["flows"].items()}
+            frozenset(said["blocked_apps"]),
+            {category: _read_rule(flow) for category, flow in said["flows"].items()},
+            frozenset(said["only_in"]) if "only_in" in said else None,
+            frozenset(said.get("not_in", ())),
         )
         for source, said in raw.items()
     }
@@ -156,11 +162,23 @@ def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:
         freed = sorted(set(known[key].get("blocked_apps", ())) - set(said.get("blocked_apps", ())))
         if freed:
             yield Change(Code.RULE, "blocked_apps", title, before=freed)
+        if opened := _opened(known[key], said):
+            yield Change(Code.COUNTRY, key, title, after=opened)
         for category, flow in said["categories"].items():
             if category in known[key]["categories"]:
                 yield from _looser(known[key]["categories"][category], flow, title, category)
             else:
                 yield Change(Code.CATEGORY, category, title, category)
+
+
+def _opened(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the countries in which a source is newly active; an empty name stands for all that nobody named."""
+    named = {country for said in (old, new) for place in PLACES for country in said.get(place, ())}
+    return [each for each in sorted(named | {""}) if _active(new, each) and not _active(old, each)]
+
+
+def _active(said: Mapping[str, Any], country: str) -> bool:
+    return country in said.get("only_in", (country,)) and country not in said.get("not_in", ())
 
 
 def _looser(old: Mapping[str, Any], new: Mapping[str, Any], title: str, category: str) -> Iterator[Change]:

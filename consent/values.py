@@ -139,10 +139,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """How a source may collect: never while one of `blocked_apps` is in front, and each category as its rule says."""
+    """How a source may collect: never while one of `blocked_apps` is in front, and each category as its rule says.
+
+    It does so in every country but `not_in`, or in those of `only_in` alone where it is not None.
+    """
 
     blocked_apps: frozenset[str]
     flows: dict[str, Rule]
+    only_in: frozenset[str] | None = None
+    not_in: frozenset[str] = frozenset()
+
+    def reaches(self, country: str) -> bool:
+        return (self.only_in is None or country in self.only_in) and country not in self.not_in
 
 
 @dataclass(frozen=True)

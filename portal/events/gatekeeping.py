@@ -21,6 +21,7 @@ from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key,
 from portal.people.hours import inside
 from portal.people.models import Employee
 from portal.register.models import Source
+from portal.register.standing import country_of
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -106,8 +107,9 @@ class Gatekeeper:
         self.blocked = frozenset(source.blocked_apps)
         self.shut = shut(state, source.key, self.blocked)
         self.flows: dict[str, list[Rule]] = {}
+        country = country_of(employee.jurisdiction)
         for flow in known.rules:
-            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key)
+            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key, country)
             if stricter is not None:
                 self.flows.setdefault(flow.category, []).append(stricter)
         self.zone = ZoneInfo(employee.time_zone)

@@ -23,11 +23,15 @@ def barred(state: GateState, known: Known) -> str:
     return "" if told else NOT_ACKNOWLEDGED
 
 
-def narrowed(flow: Rule, grant: Grant | None, source: str) -> Rule | None:
-    """Return the stricter of the rule now in force and the one the person answered; None where they saw none."""
+def narrowed(flow: Rule, grant: Grant | None, source: str, country: str) -> Rule | None:
+    """Return the stricter of the rule now in force and the one the person answered; None where they saw none.
+
+    Of a source that was not active in their country they saw none either.
+    """
     if grant is None or grant.rules is None:
         return flow
-    answered = grant.rules[source].flows.get(flow.category) if source in grant.rules else None
+    rules = grant.rules.get(source)
+    answered = rules.flows.get(flow.category) if rules and rules.reaches(country) else None
     if answered is None:
         return None
     apps = flow.content_apps & answered.content_apps

@@ -86,7 +86,14 @@ def _new_recipient(change: Change) -> str:
     return _("A new recipient: %(name)s (%(country)s).") % {"name": change.what, "country": change.after}
 
 
+def _countries(named: Iterable[str]) -> str:
+    return _joined(each or _("every country not named") for each in named)
+
+
 def _moved(change: Change) -> str:
+    if change.source:
+        said = {"source": change.source, "countries": _countries(change.after)}
+        return _("Now active in more countries: %(source)s, in %(countries)s.") % said
     said = {"name": change.what, "after": change.after, "before": change.before}
     return _("In another country: %(name)s, in %(after)s instead of %(before)s.") % said
 
@@ -122,6 +129,13 @@ def _ended_category(change: Change) -> str:
     }
 
 
+def _no_longer_there(change: Change) -> str:
+    if not change.source:
+        return _moved(change)
+    said = {"source": change.source, "countries": _countries(change.before)}
+    return _("No longer active there: %(source)s, in %(countries)s.") % said
+
+
 def _ended_recipient(change: Change) -> str:
     return _("No longer a recipient: %(name)s.") % {"name": change.what}
 
@@ -140,6 +154,7 @@ _MORE: dict[str, Say] = {
 _LESS: dict[str, Say] = {
     **_MORE,
     Code.SOURCE: _ended_source,
+    Code.COUNTRY: _no_longer_there,
     Code.CATEGORY: _ended_category,
     Code.RULE: _stricter,
     Code.RECIPIENT: _ended_recipient,

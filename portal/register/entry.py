@@ -55,10 +55,15 @@ class Entry:
     def flows_of(self, source: Source) -> list[Flow]:
         return [flow for flow in self.flows if flow.source_id == source.key]
 
-    def countries_of(self, source: Source) -> set[str] | None:
-        """Return where the source is agreed upon; None where it is everywhere."""
-        found = {each.country for each in self.agreements if each.source_id == source.key}
-        return None if ALL in found else found
+    def places_of(self, source: Source) -> dict[str, list[str]]:
+        """Return where the source is active, as `only_in` or `not_in`: an agreement holds in its own country."""
+        agreed = {each.country for each in self.agreements if each.source_id == source.key}
+        if self.controller is None or not self.controller.agreement_required or ALL in agreed:
+            return {}
+        if not self.controller.agreement_countries:
+            return {"only_in": sorted(agreed)}
+        lacking = sorted(set(self.controller.agreement_countries) - agreed)
+        return {"not_in": lacking} if lacking else {}
 
     def period(self, category: str) -> Retention | None:
         return next((each for each in self.periods if each.category == category), None)

@@ -59,15 +59,13 @@ def _origin(source: Source) -> Iterator[str]:
 
 
 def _where(of: Entry, source: Source) -> Iterator[str]:
-    """Say in which countries the source is not active yet: an agreement of the workers holds in its own."""
-    controller, agreed = of.controller, of.countries_of(source)
-    if controller is None or not controller.agreement_required or agreed is None:
-        return
-    if not controller.agreement_countries:
-        yield _("It is active only in: %(countries)s.") % {"countries": ", ".join(sorted(agreed))}
-    elif lacking := sorted(set(controller.agreement_countries) - agreed):
+    """Say in which countries the source is not active yet."""
+    places = of.places_of(source)
+    if "only_in" in places:
+        yield _("It is active only in: %(countries)s.") % {"countries": ", ".join(places["only_in"])}
+    if "not_in" in places:
         yield _("It is not active in: %(countries)s, as long as there is no works agreement.") % {
-            "countries": ", ".join(lacking)
+            "countries": ", ".join(places["not_in"])
         }
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from consent import asking
 from consent.models import NoticeVersion, Purpose
-from consent.terms import Terms, bound, narrowed, widened
+from consent.terms import Code, Terms, bound, narrowed, widened
 from portal.register import demands, entry, export, notice_text, terms
 from portal.register.changes import sentence, sentence_less
 from portal.register.document import Policy, from_document
@@ -192,7 +192,7 @@ def _kept(said: Entry, before: _Published | None) -> PurposePreview | None:
         only_tells=said.only_tells,
         jurisdictions=tuple(said.record.jurisdictions),
         begins=tuple(map(sentence, widened(old, agreed))),
-        ends=tuple(map(sentence_less, narrowed(old, agreed))),
+        ends=_less(old, agreed),
         counts=asking.counts(said.key, agreed),
         texts=_beside(before.texts if before else {}, texts),
     )
@@ -207,10 +207,15 @@ def _retired(before: _Published) -> PurposePreview:
         only_tells=False,
         jurisdictions=(),
         begins=(),
-        ends=tuple(map(sentence_less, narrowed(before.agreed, NOTHING))),
+        ends=_less(before.agreed, NOTHING),
         counts=asking.counts(before.purpose.key, before.agreed),
         texts=_beside(before.texts, {}),
     )
+
+
+def _less(old: Terms, new: Terms) -> tuple[str, ...]:
+    """Say what ends; that somebody moved to another country is neither more nor less, and was said already."""
+    return tuple(sentence_less(each) for each in narrowed(old, new) if each.source or each.code != Code.COUNTRY)
 
 
 def _beside(old: dict[str, str], new: dict[str, str]) -> tuple[TextPreview, ...]:

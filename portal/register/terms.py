@@ -47,6 +47,7 @@ def _source(of: Entry, source: Source) -> dict[str, Any]:
         "blocked_apps": sorted(source.blocked_apps),
         "earlier_recordings": source.earlier_recordings,
         "categories": {flow.category: _flow(flow) for flow in of.flows_of(source)},
+        **of.places_of(source),
     }
 
 

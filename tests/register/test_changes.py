@@ -111,6 +111,24 @@ def test_what_narrows_is_said(terms, said):
     assert [sentence_less(each) for each in narrowed(TERMS, terms)] == [said]
 
 
+PLACES = [
+    ({"only_in": ["DE"]}, {"only_in": ["DE", "FR"]}, "FR"),
+    ({"only_in": ["DE"]}, {}, "every country not named"),
+    ({"only_in": ["DE"]}, {"not_in": ["FR"]}, "every country not named"),
+    ({"not_in": ["DE", "FR"]}, {"not_in": ["FR"]}, "DE"),
+    ({"not_in": ["DE"]}, {}, "DE"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "countries"), PLACES)
+def test_where_a_source_comes_and_goes_is_said(old, new, countries):
+    old, new = changed(sources=agent(**old)), changed(sources=agent(**new))
+    more = f"Now active in more countries: Desktop agent, in {countries}."
+    assert [sentence(each) for each in widened(old, new)] == [more]
+    less = f"No longer active there: Desktop agent, in {countries}."
+    assert [sentence_less(each) for each in narrowed(new, old)] == [less]
+
+
 def test_a_stricter_rule_is_said():
     looser = changed(sources=flows(pointer_clicks=FLOW | {"off_hours": True}))
     [change] = narrowed(looser, TERMS)
