@@ -84,7 +84,7 @@ class Ended:
 def _withdrawal(line: Entry) -> leaf.Record | None:
     """Return what was written down of a withdrawal while the site was closed, if its person is still known."""
     try:
-        subject_id, sealed = UUID(line["subject_id"]), base64.b64decode(line["sealed"])
+        subject_id, sealed = UUID(str(line["subject_id"])), base64.b64decode(line["sealed"])
         raw = installed.sealer.open(subject_id, sealed, journal.line_aad("withdrawal"))
         return leaf.Opened.from_bytes(json.loads(raw)["opening"].encode()).record
     except (CannotOpen, KeyError, TypeError, ValueError):
