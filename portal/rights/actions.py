@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -21,7 +21,7 @@ from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
 from portal.events import devices, rewrite
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, calling_back, plans
+from portal.rights import bundle, calling_back, objecting, plans
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import act, actor_key, digest, plan, put_in, reused, set_deadline
 from portal.rights.values import (
@@ -81,7 +81,10 @@ def open_request(
         wake_at=not_before,
     )
     try:
-        return put_in(wanted, by)
+        with transaction.atomic():
+            if kind == Kind.OBJECTION and not purpose_key:
+                objecting.stop(wanted)
+            return put_in(wanted, by)
     except IntegrityError as error:
         raise reused() from error
 
@@ -154,11 +157,13 @@ def _grant(request: SubjectRequest) -> None:
         decisions.restrict(subject_id=request.subject_id, scope=request.wanted)
     if request.kind == Kind.OBJECTION:
         person = Actor(ActorKind.PERSON, str(request.subject_id), "employee")
+        # As narrow as it was meant, but of what nothing else covers any more.
+        about = called_back(request.subject_id, request.about).purposes if request.about else None
         open_request(
             kind=Kind.ERASURE,
             subject_id=request.subject_id,
             by=person,
-            scope=called_back(request.subject_id, request.about),
+            scope=replace(request.wanted, purposes=about),
             ground=Ground.OBJECTION,
             purpose_key=request.purpose_key,
             not_before=request.not_before,

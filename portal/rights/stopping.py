@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from consent import actions as decisions
+from consent.deciding import OBJECTIONABLE
 from consent.models import Gate
 from consent.values import Basis
 from portal.audit.values import Actor
@@ -14,7 +15,6 @@ from portal.rights import actions
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 
-OBJECTIONABLE = frozenset({Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
 PATH = "page:erase"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from consent import actions as decisions
 from consent import gate
+from consent.models import Decision
 from portal.people.models import Employee
 from portal.register.models import Source
 from portal.rights import actions, calling_back
@@ -244,3 +245,48 @@ def test_an_objection_of_the_last_release_counts_as_undecided_too(protected):
     request = object_to(protected)
     SubjectRequest.objects.filter(pk=request.pk).update(purpose_key="", scope={"purposes": ["protect"]})
     assert withdraw(protected).wanted.purposes == {"train"}
+
+
+# --- an objection that does not come by click
+
+
+def send_objection(client, ada, scopes="requests.open", **body):
+    token = make_token(scopes)
+    body = {"kind": "objection", "subject": str(ada.pk), **body}
+    return client.post(BASE, body, content_type="application/json", headers={"authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize("scope", [{}, {"purposes": ["protect"]}, {"purposes": ["protect", "train"]}])
+def test_one_through_a_connected_system_stops_collection_at_once_too(client, protected, lea, scope):
+    assert send_objection(client, protected, scope=scope, channel="letter").status_code == 201
+    assert set(gate.read(protected.pk).grants) == {"train"}
+    request = SubjectRequest.objects.get(kind="objection")
+    assert request.state == "in_review"
+    decision = Decision.objects.for_subject(protected.pk).latest("leaf_idx")
+    assert (decision.kind, decision.purpose_key, decision.path) == ("objected", "protect", "request:client")
+    actions.approve(request=request, by=person(lea))
+    carry_out(SubjectRequest.objects.get(kind="erasure"))
+    assert "protect" not in {each for row in stored(protected) for each in row["purposes"].split(",")}
+
+
+def test_one_that_names_only_a_category_takes_no_more_when_it_is_upheld(client, protected, lea):
+    send_objection(client, protected, scope={"categories": ["scrolling"]})
+    request = SubjectRequest.objects.get(kind="objection")
+    actions.approve(request=request, by=person(lea))
+    erasure = SubjectRequest.objects.get(kind="erasure")
+    assert erasure.scope == {"categories": ["scrolling"], "purposes": ["protect"]}
+
+
+def test_sent_twice_under_one_key_it_is_one_request_and_one_decision(client, protected):
+    token = make_token("requests.open")
+    headers = {"authorization": f"Bearer {token}", "Idempotency-Key": "letter-17"}
+    body = {"kind": "objection", "subject": str(protected.pk)}
+    answers = [client.post(BASE, body, content_type="application/json", headers=headers) for _each in range(2)]
+    assert [each.status_code for each in answers] == [201, 200]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert Decision.objects.for_subject(protected.pk).filter(kind="objected").count() == 1
+
+
+def test_about_nobody_it_stops_nothing(client, protected):
+    assert send_objection(client, protected, subject="nobody").status_code == 404
+    assert set(gate.read(protected.pk).grants) == {"train", "protect"}
