@@ -29,6 +29,17 @@ from portal.register.models import (
 )
 from portal.register.values import State
 
+RECORDED = {
+    "refusal_has_consequence",
+    "legitimate_interest",
+    "law",
+    "obligatory",
+    "automated_decisions",
+    "people",
+    "jurisdictions",
+    "must_acknowledge",
+}
+
 
 def write_down(policy: Policy) -> None:
     """Show as drafts what is not live yet, and leave alone what is; what has no state of its own waits."""
@@ -134,24 +145,17 @@ def _write_purpose(part: PurposePart, state: State) -> None:
         categories=_collected(part.key),
         state=State.DRAFT if lacking and state == State.LIVE else state,
     )
-    record = part.model_dump(
-        include={
-            "refusal_has_consequence",
-            "legitimate_interest",
-            "law",
-            "obligatory",
-            "automated_decisions",
-            "people",
-            "jurisdictions",
-            "must_acknowledge",
-        }
-    )
+    _put(PurposeRecord.objects, {"purpose_key": part.key}, _record(part))
+    Retention.objects.filter(purpose_key=part.key).delete()
+    Retention.objects.bulk_create(Retention(purpose_key=part.key, **each.model_dump()) for each in part.retention)
+
+
+def _record(part: PurposePart) -> dict[str, Any]:
+    record = part.model_dump(include=RECORDED)
     record["recipients"] = [] if part.recipients == "none" else part.recipients
     record["expires"] = part.expires.model_dump() if part.expires else {}
     record["notices"] = {language: each.model_dump() for language, each in part.notices.items()}
-    _put(PurposeRecord.objects, {"purpose_key": part.key}, record)
-    Retention.objects.filter(purpose_key=part.key).delete()
-    Retention.objects.bulk_create(Retention(purpose_key=part.key, **each.model_dump()) for each in part.retention)
+    return record
 
 
 def _collected(purpose_key: str) -> list[str]:
