@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from importlinter.cli import lint_imports
 from ninja.openapi.views import openapi_json, openapi_view
 
+from portal.celery import app as celery
 from portal.people.tokens import Bearer
 from portal.rights.inventory import INVENTORY
 from portal.urls import api
@@ -35,6 +36,11 @@ def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URL
 
 def test_imports_run_one_way():
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_everything_that_beat_repeats_is_a_task_that_workers_know():
+    celery.loader.import_default_modules()
+    assert {each["task"] for each in celery.conf.beat_schedule.values()} <= set(celery.tasks)
 
 
 def test_every_part_stands_in_the_contract():

@@ -15,8 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import F
 from django.db.models.functions import Now
-from django.template import Context
-from django.template.loader import get_template
+from django.template import Context, Engine
 from django.utils import translation
 
 from portal.outbox import ports
@@ -116,7 +115,7 @@ def written(mail: Mail, addressee: Addressee) -> EmailMessage:
 
 def _rendered(mail: Mail, part: str) -> str:
     context = Context({**mail.facts, "origin": settings.ORIGIN}, autoescape=False)
-    return get_template(f"email/{mail.template}.{part}").template.render(context)
+    return Engine.get_default().get_template(f"email/{mail.template}.{part}").render(context)
 
 
 def forget() -> None:

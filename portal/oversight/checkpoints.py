@@ -11,6 +11,7 @@ from consent.models import Checkpoint
 from consent.note import Head
 from portal.outbox import actions as outbox
 from portal.outbox.models import Mail
+from portal.outbox.values import Facts
 from portal.people.holders import holders
 from portal.people.roles import Role
 
@@ -23,7 +24,7 @@ def mail_newest() -> int:
     newest = Checkpoint.objects.order_by("-size").first()
     if newest is None:
         return 0
-    facts = {"note": newest.note, "size": newest.size}
+    facts: Facts = {"note": newest.note, "size": newest.size}
     # The origin too: a log that had to be begun anew counts from nothing.
     which = f"{TEMPLATE}:{Head.from_text(newest.note).origin}:{newest.size}"
     posted = [

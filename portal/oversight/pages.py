@@ -84,8 +84,8 @@ def _rows(rates: Iterable[Rate], sizes: Counter[Group]) -> Iterator[Row]:
         group = (rate.dimension, rate.name)
         if sizes[group] >= LEAST:
             name = _("Everybody") if group == ALL else rate.name
-            shares = map(share, (rate.yes, rate.no, rate.none))
-            yield Row(str(KINDS.get(rate.dimension, "")), name, *shares, rate.count.day)
+            yes, no, none = map(share, (rate.yes, rate.no, rate.none))
+            yield Row(str(KINDS.get(rate.dimension, "")), name, yes, no, none, rate.count.day)
 
 
 def share(tens: int) -> str:
