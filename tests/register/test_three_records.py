@@ -8,6 +8,7 @@ from django.core.management import CommandError
 from consent import actions
 from consent.models import NoticeVersion, Purpose
 from consent.values import NotAllowed
+from portal.people.models import Employee
 from portal.register import laws, standing
 from portal.register.models import Flow, PolicyDraft, PurposeRecord, Source, WorksAgreement
 
@@ -91,6 +92,16 @@ def test_maine_is_told_each_calendar_year(company):
 def test_every_law_is_data():
     known = {law.jurisdiction: law.acknowledge for law in laws.known()}
     assert known == {"US-NY": "once", "US-DE": "once", "US-ME": "yearly", "US-CT": "no"}
+
+
+def test_a_law_that_nobody_thought_of_is_named_at_the_approval(company, ada, capsys):
+    Employee.objects.filter(pk=ada.pk).update(jurisdiction="US-DE")
+    company.go_live()
+    assert "note: people work in US-DE, where Delaware Code title 19 § 705 asks" in capsys.readouterr().err
+    document = company.document()
+    part(document)["jurisdictions"] = ["US-NY", "US-DE"]
+    company.go_live(document)
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "keys"])

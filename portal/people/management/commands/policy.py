@@ -11,8 +11,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.people.cli import acting
+from portal.people.models import Employee
 from portal.people.roles import Role
-from portal.register import difference, document, export, policy
+from portal.register import difference, document, export, laws, policy
 
 
 def _read(file: Path) -> policy.Policy:
@@ -81,3 +82,14 @@ class Command(BaseCommand):
         if missing and not policy.approved_by(actor.id):
             raise CommandError(said)
         self.stdout.write(said)
+        if not missing:
+            self._remind()
+
+    def _remind(self) -> None:
+        """Whose law asks for a notice nobody wrote: only here is it known where people work."""
+        places = Employee.objects.filter(is_active=True).values_list("jurisdiction", flat=True)
+        for law in laws.unmet(places):
+            self.stderr.write(
+                f"note: people work in {law.jurisdiction}, where {law.law} asks for a notice that they confirm: "
+                "add a purpose with `must_acknowledge: true` for them"
+            )
