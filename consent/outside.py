@@ -99,14 +99,15 @@ def _last_of(data: bytes, *, whole: bool) -> dict[str, Any] | None:
     return None
 
 
-def raw_lines(path: Path) -> Iterator[bytes]:
-    """Yield every line that was ended, without its end, oldest first."""
+def raw_lines(path: Path, end: int | None = None) -> Iterator[bytes]:
+    """Yield every line that was ended, without its end, oldest first; only of the first `end` bytes."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        yield from (line[:-1] for line in file if line.endswith(b"\n"))
+        while (end is None or file.tell() < end) and (line := file.readline()).endswith(b"\n"):
+            yield line[:-1]
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

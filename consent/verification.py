@@ -38,6 +38,7 @@ FURTHEST = 1 << 62
 class Walk:
     """What was read so far: the tree as the leaves make it, and its roots where checkpoints were signed."""
 
+    end: int = 0
     published: dict[int, dict[str, Any]] = field(default_factory=dict)
     journalled: int = 0
     notices: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -50,28 +51,32 @@ class Walk:
 def first_fault() -> str | None:
     """Return the first fault of the ledger, or None."""
     walk = Walk()
-    # The copies outside first: what is appended meanwhile only makes the tree larger than it must be.
-    fault = next(_outside_faults(walk), None) or next(_effect_faults(walk), None)
+    # The journal first: what is appended meanwhile only makes the tree larger than it must be.
+    fault = next(_effect_faults(walk), None)
     if fault:
         return fault
-    with _one_moment():
+    with _one_moment(walk):
         fault = next(_faults(walk), None)
-    return fault or next(_gone_notices(walk), None) or _gone_checkpoint(walk)
+    return fault or next(_gone_notices(walk), None)
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
-    """Read all tables as they are at one moment, whatever is appended meanwhile."""
+def _one_moment(walk: Walk) -> Iterator[None]:
+    """Read all tables, and the copy outside, as they are at one moment, whatever is appended meanwhile."""
     alias = router.db_for_read(LedgerLeaf)
     outermost = not connections[alias].in_atomic_block
     with transaction.atomic(using=alias):
-        if outermost:
-            with connections[alias].cursor() as cursor:
+        # Nobody is between writing a checkpoint outside and storing it.
+        with outside.locked(checkpoints.folder()), connections[alias].cursor() as cursor:
+            if outermost:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT 1 FROM consent_ledgerhead")
+            walk.end = checkpoints.path().stat().st_size if checkpoints.path().exists() else 0
         yield
 
 
 def _faults(walk: Walk) -> Iterator[str]:
+    yield from _outside_faults(walk)
     texts = founded.Texts.read()
     walk.wanted = {0, *walk.published, *Checkpoint.objects.values_list("size", flat=True)}
     yield from _leaf_faults(walk, texts)
@@ -86,7 +91,7 @@ def _outside_faults(walk: Walk) -> Iterator[str]:
     """Read the copy outside into the walk."""
     last: dict[str, Any] = {}
     largest = 0
-    for raw in outside.raw_lines(checkpoints.path()):
+    for raw in outside.raw_lines(checkpoints.path(), walk.end):
         line = outside.parse(raw)
         # What a crash tore off is no line.
         if line is None:
@@ -261,12 +266,10 @@ def _checkpoint_faults(walk: Walk) -> Iterator[str]:
         if Head.from_text(each.note).root != bytes(each.root):
             yield f"checkpoint {each.size} is not the one that was signed"
         yield from _copy_faults(each, walk.published.get(each.size, {}))
-    # The newest may be outside alone for a moment: see _gone_checkpoint.
-    newest = max(walk.published, default=0)
     for size in sorted(set(walk.published) - stored):
         yield from _one_note(str(walk.published[size]["note"]), size, walk, known)
-        if size != newest:
-            yield f"checkpoint {size} is missing"
+        # Of the newest, its signer may have been stopped in between: the next signature puts it back.
+        yield f"checkpoint {size} is missing"
 
 
 def _copy_faults(each: Checkpoint, line: dict[str, Any]) -> Iterator[str]:
@@ -307,14 +310,6 @@ def _notice_faults(walk: Walk) -> Iterator[str]:
             yield f"{named} does not have the terms that were published"
         if kept.get(each.pk) != journal.notice_facts(each):
             yield f"{named} is not what the journal has"
-
-
-def _gone_checkpoint(walk: Walk) -> str | None:
-    """Look for the newest checkpoint once nobody is between writing it outside and storing it."""
-    newest = max(walk.published, default=0)
-    with outside.locked(checkpoints.folder()):
-        there = not newest or Checkpoint.objects.filter(size=newest).exists()
-    return None if there else f"checkpoint {newest} is missing, until the next is signed"
 
 
 def _is_bound(each: NoticeVersion) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from uuid import uuid4
 
 import pytest
@@ -251,3 +252,26 @@ def test_journal_lines_are_json_that_names_its_kind(decided):
     assert kinds == ["notice", "leaf", "leaf", "leaf"]
     published = next(outside.lines(journal.path()))["notice"]
     assert (published["purpose"], published["version"]) == ("train", 1)
+
+
+def test_the_ledger_holds_also_while_others_decide(decided):
+    faults, done = [], threading.Event()
+
+    def look():
+        try:
+            while not done.is_set():
+                faults.append(ledger.verify())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for number in range(15):
+            make_notice(text=f"In other words: {number}.")
+            actions.give(subject_id=decided, purpose_key="train", path="choices")
+    finally:
+        done.set()
+        thread.join(60)
+    assert len(faults) > 1
+    assert set(faults) == {None}
