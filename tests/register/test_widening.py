@@ -209,3 +209,24 @@ def test_a_purpose_with_several_languages_asks_in_each_of_them(company, yes):
     said = NoticeVersion.objects.filter(notice__purpose="writing-help", version=2)
     assert {each.notice.language for each in said.select_related("notice")} == {"en", "de"}
     assert len({str(each.terms) for each in said}) == 1
+
+
+def test_a_version_of_the_last_release_gets_its_terms_and_asks_nobody(company, ada):
+    """It said in machine-readable form only what it covers; that it now says more is no wider policy."""
+    free = {"refusal_consequence": "None.", "alternative": "Public texts."}
+    actions.define_purpose(key="writing-help", title="Better suggestions while writing", basis="consent", **free)
+    covers = {"desktop": ["keystroke_content"]}
+    actions.publish_notice(purpose_key="writing-help", language="en", text="# As it was\n", covers=covers)
+    actions.give(subject_id=ada.pk, purpose_key="writing-help", path="tests")
+    company.go_live()
+    assert NoticeVersion.objects.in_force("writing-help").version == 2
+    assert NoticeVersion.objects.in_force("writing-help").terms
+    assert "writing-help" not in asking.questions(ada.pk)
+    assert actions.gate.read(ada.pk).grants["writing-help"].rules is None
+    published(company, another_category_of_writing)
+    assert asking.questions(ada.pk)["writing-help"].changes[0].code == Code.CATEGORY
+
+
+def another_category_of_writing(document):
+    document["purposes"][1]["retention"].append({"category": "scrolling", "days": 9, "why": "x"})
+    document["sources"][0]["flows"].append({"category": "scrolling", "purpose": "writing-help", "why": "x"})
