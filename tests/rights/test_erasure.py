@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import uuid
 
 import pytest
 import rfc8785
+from django.core.management import call_command
 
 from consent import checkpoints, gate, journal
 from consent.models import Gate, LedgerLeaf, Opening
@@ -18,6 +20,7 @@ from portal.events import reading
 from portal.rights import actions, renewal, runner
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed
+from portal.stack.proofs import certificate_holds
 from portal.vault import keys, objects
 from tests.rights.conftest import ask, at, carry_out, make_events, person, store, stored, unzip
 
@@ -55,6 +58,15 @@ def test_the_certificate_is_signed_by_the_ledger_and_is_a_leaf_of_it(recorded):
     assert classes.count(b"erasure") == 1
     assert Opening.objects.filter(subject_id=recorded.pk).count() == len(classes)
     assert len(hashlib.sha256(signed).hexdigest()) == 64
+
+
+def test_during_a_handover_the_newest_key_signs_and_is_among_those_published(recorded):
+    call_command("ledger_key", "--rotate", verbosity=0)
+    document = carry_out(erase(recorded)).certificate
+    published = checkpoints.vkey_path().read_text()
+    assert document["key"] == published.splitlines()[1]
+    assert certificate_holds(json.dumps(document).encode(), published)
+    assert not certificate_holds(json.dumps(document).encode(), published.splitlines()[0])
 
 
 def test_it_says_what_it_read_what_stays_and_what_it_cannot_cover(recorded):
