@@ -27,6 +27,7 @@ from portal.events.models import BatchReceipt, Sender, StillSending
 from portal.events.tally import DayTally
 from portal.people.models import Employee
 from portal.register.models import Source
+from portal.register.values import Kind
 from portal.vault import cipher, keys, serverkey
 
 # How many days with events are gone through for a device's last one, newest first.
@@ -102,14 +103,20 @@ def stopped(subject_id: UUID, purposes: Collection[str] | None = None) -> None:
     Call it after the commit that ended it, and again before anything is erased: None stands for every purpose.
     """
     found = endings.ended(subject_id, purposes)
-    if not found:
+    reach = _of_devices({source for end in found.values() for source in end.covers})
+    if not reach:
         return
-    reach = {source for end in found.values() for source in end.covers}
     last = _last_events(subject_id, reach)
     rows = Sender.objects.for_subject(subject_id).filter(source__in=reach)
     zone = ZoneInfo(Employee.objects.values_list("time_zone", flat=True).get(pk=subject_id))
     for named in {*last, *rows.values_list("writer", "source")}:
         _change(subject_id, named, _stopping(found.values(), named, last.get(named, {}), zone))
+
+
+def _of_devices(sources: Collection[str]) -> set[str]:
+    """Leave out imports: they are somebody's act, and no device asks for them."""
+    known = Source.objects.exclude(kind=Kind.IMPORT).filter(pk__in=sources)
+    return set(known.values_list("pk", flat=True)) if sources else set()
 
 
 def _stopping(found: Iterable[End], named: Named, last: Mapping[str, int], zone: ZoneInfo) -> Callable[[Told], bool]:
