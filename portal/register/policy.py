@@ -16,6 +16,7 @@ from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
+from portal.register.earlier import widened
 from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord
 from portal.register.preview import Preview, changes, look
 from portal.register.publishing import bring_live, publish, write_down
@@ -170,10 +171,12 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
     try:
         with transaction.atomic():
             policies = [_policy_of(draft) for draft in drafts]
+            missing = []
             for policy in policies:
+                missing += widened(policy)
                 bring_live(policy, by=by if keep else None)
             wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
-            missing = demands.missing(wanted)
+            missing += demands.missing(wanted)
             if missing or not keep:
                 raise NotYet(missing)
             publish(by=by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import CommandError
 
 from consent import actions, asking
 from consent.models import NoticeVersion
@@ -225,6 +226,38 @@ def test_a_version_of_the_last_release_gets_its_terms_and_asks_nobody(company, a
     assert actions.gate.read(ada.pk).grants["writing-help"].rules is None
     published(company, another_category_of_writing)
     assert asking.questions(ada.pk)["writing-help"].changes[0].code == Code.CATEGORY
+
+
+@pytest.fixture
+def earlier(company, ada):
+    """Ada answered in the first release, when an answer carried no rules."""
+    free = {"refusal_consequence": "None.", "alternative": "Something else."}
+    for purpose in PURPOSES:
+        actions.define_purpose(key=purpose, title=purpose, basis="consent", **free)
+        actions.publish_notice(
+            purpose_key=purpose, language="en", text=f"# {purpose}\n", covers={"desktop": ["scrolling"]}
+        )
+        actions.give(subject_id=ada.pk, purpose_key=purpose, path="tests")
+    company.go_live()
+    return ada
+
+
+def test_under_an_answer_that_carries_no_rules_nothing_is_loosened(company, earlier):
+    for widen in (*LOOSER, another_basis):
+        document = company.document()
+        widen(document)
+        company.apply(document)
+        with pytest.raises(CommandError, match="a purpose of its own"):
+            company.approve(company.legal)
+    assert not Flow.objects.filter(exact_timing=True).exists()
+    assert Source.objects.get(pk="desktop").blocked_apps == ["KeePass", "1Password", "Signal"]
+
+
+def test_once_all_of_them_answered_anew_it_is(company, earlier):
+    for purpose in PURPOSES:
+        actions.give(subject_id=earlier.pk, purpose_key=purpose, path="tests")
+    published(company, another_app)
+    assert asked(earlier) == {"writing-help": Code.RULE}
 
 
 def another_category_of_writing(document):
