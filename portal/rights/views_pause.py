@@ -23,7 +23,8 @@ def pause(request: HttpRequest) -> HttpResponse:
     until = pausing.until(request.POST.get("length", pausing.USUAL), timezone.now())
     actions.pause(subject_id=request.user.pk, until=until, by=actor_of(request, about=request.user.pk))
     if ledger.closed():
-        return render(request, "choices/pending.html", {"until": until}, status=202)
+        back = pausing.own_path(request.POST.get("next", "/"))
+        return render(request, "choices/pending.html", {"until": until, "back": back}, status=202)
     said = _("Paused until %(time)s. What is sent until then is dropped on arrival and does not come back.")
     messages.success(request, said % {"time": pausing.clock(until)})
     return _back(request)

@@ -139,6 +139,7 @@ def test_while_the_site_is_closed_a_pause_is_taken_and_its_end_is_not(as_ada, ad
     answer = as_ada.post(address, fields)
     assert answer.status_code == 202
     assert "nothing is accepted from you" in answer.content.decode()
+    assert '<a class="btn quiet" href="/choices/">Back</a>' in answer.content.decode()
     assert paused(ada)
     assert press(as_ada, "/choices/").status_code == 503
     assert paused(ada)
