@@ -81,12 +81,16 @@ def open_request(
         wake_at=not_before,
     )
     try:
-        with transaction.atomic():
-            if kind == Kind.OBJECTION and not purpose_key:
-                objecting.stop(wanted)
-            return put_in(wanted, by)
+        return _take_in(wanted, by)
     except IntegrityError as error:
         raise reused() from error
+
+
+@transaction.atomic
+def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
+    if wanted.kind == Kind.OBJECTION and not wanted.purpose_key:
+        objecting.stop(wanted)
+    return put_in(wanted, by)
 
 
 def dry_run(subject_id: UUID, scope: Scope = EVERYTHING) -> DryRun:
