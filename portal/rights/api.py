@@ -24,6 +24,7 @@ from portal.people.models import Employee
 from portal.people.subjects import find, subject_or_404
 from portal.people.tokens import Bearer, Token
 from portal.rights import actions, tasks
+from portal.rights.certificate import outline
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key
 from portal.rights.schemas import (
@@ -88,9 +89,9 @@ def _one(token: Token, request_id: UUID) -> SubjectRequest:
 
 
 def _shown(found: SubjectRequest, token: Token) -> dict[str, Any]:
-    """Say how a request stands; to a program without what would tell how the person answered a purpose."""
+    """Say how a request stands; to a program that may not read decisions, without what would tell of one."""
     done, total = found.progress
-    private = found.tells_an_answer and token.user_id is None
+    private = found.tells_an_answer and token.user_id is None and not token.may_read_decisions
     scope = replace(found.wanted, purposes=None) if private else found.wanted
     return {
         "id": found.pk,
@@ -104,7 +105,7 @@ def _shown(found: SubjectRequest, token: Token) -> dict[str, Any]:
         "explanation": found.explanation,
         "progress": {"done": done, "total": total},
         "reason": found.reason,
-        "certificate": None if private else found.certificate,
+        "certificate": outline(found.certificate) if private else found.certificate,
     }
 
 

@@ -70,6 +70,14 @@ def _body(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]
     }
 
 
+def outline(document: dict[str, Any] | None) -> dict[str, str] | None:
+    """Return what proves that there is a certificate, and which, without what it says of a person's answers."""
+    if document is None:
+        return None
+    body = document["certificate"]
+    return {"certificate_sha256": hashlib.sha256(rfc8785.dumps(body)).hexdigest(), "issued": body["issued"]}
+
+
 def kind_of(request: SubjectRequest) -> str:
     scope = request.wanted
     if scope.purposes is not None:

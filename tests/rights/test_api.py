@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 
 import pytest
+import rfc8785
 from django.utils import timezone
 
 from portal.audit.models import Act
@@ -142,6 +144,23 @@ def test_the_same_key_gives_the_same_request_and_another_body_is_refused(call, b
         assert call(bot, "post", BASE, body | changed, idempotency_key="k1").status_code == 422
     assert call(other, "post", BASE, body, idempotency_key="k1").json()["id"] != first.json()["id"]
     assert SubjectRequest.objects.count() == 2
+
+
+def test_a_program_is_told_that_a_deletion_is_certified_and_of_an_answer_only_if_it_may_read_them(
+    call, bot, recorded, soon
+):
+    """A deletion that follows from a no would tell that no by its purposes."""
+    _recorded, erasure = actions.withdraw(
+        subject_id=recorded.pk, purpose_key="train", by=person(recorded), path="/choices/"
+    )
+    carry_out(erasure)
+    shown = call(bot, "get", f"{BASE}/{erasure.pk}").json()
+    reader = call(make_token("requests.read", may_read_decisions=True), "get", f"{BASE}/{erasure.pk}").json()
+    assert shown["state"] == "delivered"
+    assert set(shown["certificate"]) == {"certificate_sha256", "issued"}
+    assert (shown["scope"], reader["scope"]) == ({}, {"purposes": ["train"]})
+    document = reader["certificate"]["certificate"]
+    assert hashlib.sha256(rfc8785.dumps(document)).hexdigest() == shown["certificate"]["certificate_sha256"]
 
 
 def test_an_erasure_by_a_program_waits_for_somebody_else(call, bot, other, recorded, soon):
