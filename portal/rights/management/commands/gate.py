@@ -19,9 +19,7 @@ from portal.rights.moments import Unreadable, read_time
 
 
 class Command(BaseCommand):
-    help = (
-        "explain PERSON TIME: what was allowed then, under which text, by which decision, what kept the rest out."
-    )
+    help = "explain PERSON TIME: what was allowed then, under which text, by which decision, what kept the rest out."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("verb", choices=["explain"])
