@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from consent import actions as decisions
+from consent import gate
 from consent.actions import Recorded
-from consent.values import Scope
+from consent.values import Basis, Scope
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
 from portal.events import devices, rewrite
@@ -261,16 +262,38 @@ def withdraw(
     """Take a yes back and call back what no other purpose covers: now, or in 72 hours with `erase="72h"`."""
     recorded = decisions.withdraw(subject_id=subject_id, purpose_key=purpose_key, path=path)
     _tell_of_devices(subject_id, purpose_key)
-    request = open_request(
+    return recorded, _call_back(subject_id, purpose_key, by, Ground.CONSENT_WITHDRAWN, _begins(erase))
+
+
+@transaction.atomic
+def refuse_purpose(
+    *, subject_id: UUID, purpose_key: str, by: Actor, path: str, version: int | None = None, language: str = "en"
+) -> tuple[Recorded, SubjectRequest | None]:
+    """Say no; where a yes was given by then, in another window perhaps, that takes it back with all that follows."""
+    standing = gate.lock([subject_id])[0].grants.get(purpose_key)
+    if standing and standing["basis"] == Basis.CONSENT:
+        return withdraw(subject_id=subject_id, purpose_key=purpose_key, by=by, path=path)
+    said = {"subject_id": subject_id, "purpose_key": purpose_key, "path": path}
+    recorded = decisions.refuse(**said, version=version, language=language)
+    if standing is None:
+        return recorded, None
+    # What was collected on another basis before consent was asked for has none left.
+    _tell_of_devices(subject_id, purpose_key)
+    return recorded, _call_back(subject_id, purpose_key, by, Ground.NO_LONGER_NECESSARY, not_before=None)
+
+
+def _call_back(
+    subject_id: UUID, purpose_key: str, by: Actor, ground: Ground, not_before: datetime | None
+) -> SubjectRequest:
+    return open_request(
         kind=Kind.ERASURE,
         subject_id=subject_id,
         by=by,
         scope=called_back(subject_id, {purpose_key}),
-        ground=Ground.CONSENT_WITHDRAWN,
+        ground=ground,
         purpose_key=purpose_key,
-        not_before=_begins(erase),
+        not_before=not_before,
     )
-    return recorded, request
 
 
 def _tell_of_devices(subject_id: UUID, purpose_key: str) -> None:

@@ -201,7 +201,10 @@ class Card:
             if self.decision.kind == DecisionKind.GIVEN:
                 return ["withdraw"]
             standing = self.grant.basis if self.grant else self.purpose.basis
-            return ["object"] if standing in OBJECTIONABLE else []
+            if standing in OBJECTIONABLE:
+                return ["object"]
+            # Consent is asked now for what rested on something else: a no must be there beside the yes.
+            return ["refuse"] if self.question and self.on_consent else []
         if self.notice is None or (self.said_no and not self.question):
             return []
         if self.on_consent:

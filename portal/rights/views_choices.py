@@ -87,8 +87,24 @@ def _version(request: HttpRequest) -> int | None:
 
 
 give = _deciding(consent.give)
-refuse = _deciding(consent.refuse)
 acknowledge = _deciding(actions.acknowledge)
+
+
+@_answer
+def refuse(request: HttpRequest, purpose_key: str) -> HttpResponse:
+    """Say no; on a page that was loaded before a yes it takes the yes back."""
+    purpose = get_object_or_404(Purpose, key=purpose_key)
+    recorded, erasure = actions.refuse_purpose(
+        subject_id=request.user.pk,
+        purpose_key=purpose_key,
+        by=actor_of(request, about=request.user.pk),
+        path=_path(request),
+        version=_version(request),
+        language=request.POST.get("language") or get_language() or "en",
+    )
+    if erasure is not None:
+        tasks.nudge(erasure.pk)
+    return _shown(request, purpose, recorded, erasure)
 
 
 @_answer

@@ -212,3 +212,29 @@ def test_it_takes_the_same_number_of_queries_for_one_purpose_and_for_ten(
 
 # Seven of them find the session, the person, and keep the list of open sessions; one is the menu's.
 QUERIES = 19
+
+
+def test_a_no_on_a_page_from_before_the_yes_takes_it_back_with_all_that_follows(as_ada, ada, train):
+    stale = as_ada.get("/choices/")
+    press(as_ada, stale, "give", "train")
+    press(as_ada, stale, "refuse", "train")
+    assert gate.read(ada.pk).grants == {}
+    assert Decision.objects.for_subject(ada.pk).order_by("-leaf_idx")[0].kind == "withdrawn"
+    erasure = SubjectRequest.objects.get(subject_id=ada.pk)
+    assert (erasure.kind, erasure.ground, erasure.purpose_key) == ("erasure", "consent_withdrawn", "train")
+
+
+def test_consent_that_is_asked_for_what_rested_on_the_contract_can_be_refused(as_ada, ada, agent):
+    covers = {"agent": ["pointer_movement"]}
+    terms = {"basis": "contract", "sources": {"agent": {"title": "Agent", "categories": {"pointer_movement": {}}}}}
+    make_purpose("shifts", basis="contract", covers=covers)
+    consent_notice = {"purpose_key": "shifts", "language": "en", "text": "Read this."}
+    actions.publish_notice(**consent_notice, terms=terms)
+    actions.acknowledge(subject_id=ada.pk, purpose_key="shifts", path="test")
+    free = {"refusal_consequence": "None.", "alternative": "Do without."}
+    actions.define_purpose(key="shifts", title="Shifts", basis="consent", **free)
+    actions.publish_notice(**consent_notice, terms={**terms, "basis": "consent"})
+    press(as_ada, as_ada.get("/choices/"), "refuse", "shifts")
+    assert gate.read(ada.pk).grants == {}
+    erasure = SubjectRequest.objects.get(subject_id=ada.pk)
+    assert (erasure.kind, erasure.ground) == ("erasure", "no_longer_necessary")
