@@ -85,7 +85,9 @@ def test_the_only_key_is_not_retired(settings):
     assert settings.LEDGER_KEY_FILE.read_bytes() == before
 
 
-@pytest.mark.parametrize("wrong", ["", "not a key\n", Signer.make("elsewhere").to_text() + "\n"])
+@pytest.mark.parametrize(
+    "wrong", ["", "not a key\n", Signer.make("elsewhere").to_text() + "\n"], ids=["empty", "no key", "another log's"]
+)
 @pytest.mark.parametrize("option", ["--rotate", "--retire"])
 def test_keys_that_cannot_be_read_are_not_written_over(settings, wrong, option):
     published = checkpoints.vkey_path().read_bytes()
