@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connections, models
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from consent import leaf, terms
@@ -114,10 +115,17 @@ class NoticeVersion(OnlyGrowsModel):
     def __str__(self) -> str:
         return f"{self.notice} v{self.version}"
 
-    @property
+    @cached_property
     def compared(self) -> terms.Terms:
-        """What two versions are compared by; without terms, what they cover."""
-        return self.terms or terms.from_covers(self.covers)
+        """What two versions are compared by; without terms, what it covers and what the first version with terms says.
+
+        That one was written from the same register: who answered before is asked about all that was added since.
+        """
+        if self.terms:
+            return self.terms
+        later = NoticeVersion.objects.filter(notice=self.notice_id, version__gt=self.version).exclude(terms={})
+        known = later.order_by("version").values_list("terms", flat=True).first() or {}
+        return {**known, **terms.from_covers(self.covers)}
 
     def differs_from(self, grant: Grant) -> bool:
         """Return whether this asks for something else than was answered, so that the person must be asked."""

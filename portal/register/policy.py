@@ -19,7 +19,7 @@ from portal.register.document import Fault, Policy, PolicyFaults, from_document,
 from portal.register.earlier import widened
 from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord
 from portal.register.preview import Preview, changes, look
-from portal.register.publishing import bring_live, publish, write_down
+from portal.register.publishing import bring_live, publish, state_terms, write_down
 
 __all__ = ["Policy", "PolicyFaults", "apply", "approve", "compare", "load"]
 LEGAL, COUNCIL = "legal", "council"
@@ -172,6 +172,7 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
         with transaction.atomic():
             policies = [_policy_of(draft) for draft in drafts]
             missing = []
+            state_terms(by=by if keep else None)
             for policy in policies:
                 missing += widened(policy)
                 bring_live(policy, by=by if keep else None)

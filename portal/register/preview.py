@@ -18,7 +18,7 @@ from portal.register.changes import sentence, sentence_less
 from portal.register.document import Policy, from_document
 from portal.register.entry import Entry
 from portal.register.models import PolicyDraft, PurposeRecord
-from portal.register.publishing import bring_live
+from portal.register.publishing import bring_live, state_terms
 
 NOTHING: Terms = {"sources": {}, "recipients": [], "processors": []}
 # Fewer are not counted out: a number that small may be somebody.
@@ -104,6 +104,7 @@ def look(policies: Iterable[Policy]) -> Preview:
     policies = list(policies)
     wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
     with transaction.atomic():
+        state_terms(by=None)
         published, register = _published(), _register()
         _bring_live(policies)
         after = _register()

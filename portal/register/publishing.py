@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Manager
+from django.db.models import Manager, QuerySet
 from django.utils import timezone
 
 from consent import actions as decisions
@@ -196,7 +196,22 @@ def _write_flows(part: SourcePart, state: State) -> None:
 def publish(*, by: Actor) -> None:
     """Tell consent what each live purpose now covers, and publish the notices whose text or terms are new."""
     described = PurposeRecord.objects.values("purpose_key")
-    for purpose in Purpose.objects.live().filter(pk__in=described).order_by("pk"):
+    _publish(Purpose.objects.live().filter(pk__in=described), by)
+
+
+def state_terms(*, by: Actor | None) -> None:
+    """Give the notices of the first release terms, from the register as it is, before it says anything else.
+
+    Else nobody who answered them could be asked about what is then added: there were nothing to compare it with.
+    """
+    described = PurposeRecord.objects.values("purpose_key")
+    stated = NoticeVersion.objects.exclude(terms={}).values("notice__purpose")
+    bare = Purpose.objects.live().filter(pk__in=described, notices__versions__isnull=False)
+    _publish(bare.exclude(pk__in=stated).distinct(), by)
+
+
+def _publish(purposes: QuerySet[Purpose], by: Actor | None) -> None:
+    for purpose in purposes.order_by("pk"):
         Purpose.objects.filter(pk=purpose.pk).update(categories=_collected(purpose.pk))
         said = entry.read(purpose.pk)
         agreed = terms.build_from(said)
@@ -204,10 +219,10 @@ def publish(*, by: Actor) -> None:
             _publish_one(purpose.pk, language, text, agreed, by)
 
 
-def _publish_one(purpose_key: str, language: str, text: str, agreed: Terms, by: Actor) -> None:
+def _publish_one(purpose_key: str, language: str, text: str, agreed: Terms, by: Actor | None) -> None:
     said = {"purpose": purpose_key, "language": language}
     published = NoticeVersion.objects.filter(notice__purpose=purpose_key, notice__language=language)
     before = published.count()
     version = decisions.publish_notice(purpose_key=purpose_key, language=language, text=text, terms=agreed)
-    if published.count() > before:
+    if by and published.count() > before:
         trail.record(Action.NOTICE_PUBLISHED, actor=by, facts={**said, "version": version.version})

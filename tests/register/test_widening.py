@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection, transaction
 
 from consent import actions, asking
 from consent.models import NoticeVersion
 from consent.terms import Code
 from portal.register.models import Flow, Source
+from portal.register.preview import preview
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 PURPOSES = ("assistant-training", "writing-help", "browser-tools")
@@ -251,6 +253,33 @@ def test_under_an_answer_that_carries_no_rules_nothing_is_loosened(company, earl
             company.approve(company.legal)
     assert not Flow.objects.filter(exact_timing=True).exists()
     assert Source.objects.get(pk="desktop").blocked_apps == ["KeePass", "1Password", "Signal"]
+
+
+@pytest.fixture
+def upgraded(company, yes):
+    """What is live, and Ada's answers, as the first release left them: without terms and rules."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = 'replica'")
+        cursor.execute("UPDATE consent_noticeversion SET terms = '{}', text = split_part(text, E'\\n\\n---', 1)")
+        for purpose in PURPOSES:
+            cursor.execute("UPDATE consent_gate SET grants = grants #- %s", [f"{{{purpose},rules}}"])
+    return yes
+
+
+@pytest.mark.parametrize("widen", [another_purpose, another_recipient, longer, another_country, another_category])
+@pytest.mark.parametrize("first", [None, other_words])
+def test_whoever_answered_in_the_first_release_is_asked_about_all_that_is_added(company, upgraded, widen, first):
+    if first:
+        published(company, first)
+    before = grants(upgraded)
+    document = company.document()
+    widen(document)
+    company.apply(document)
+    assert {each.key for each in preview() if each.counts["asked_yes"]} == dict(WIDER)[widen].keys()
+    company.approve(company.legal)
+    company.approve(company.council)
+    assert asked(upgraded) == dict(WIDER)[widen]
+    assert grants(upgraded) == before
 
 
 def test_once_all_of_them_answered_anew_it_is(company, earlier):
