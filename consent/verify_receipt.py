@@ -1,4 +1,4 @@
-"""Verifies a receipt offline: `python verify_receipt.py FILE.tlog-proof --key-file ledger.vkey` (or `--key 'KEY'`).
+"""Verifies a receipt offline: `python verify_receipt.py FILE.tlog-proof ledger.vkey` (or the key itself).
 
 This one file needs Python 3.11 or newer and the package `cryptography`, and nothing of the system that it checks: the
 bytes of a leaf, of a receipt and of a checkpoint are read here a second time, from their descriptions alone.
@@ -24,14 +24,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MOST_BYTES = 64 * 1024
-MOST_HASHES = 64
-MOST_SIGNATURES = 64
+MOST_HASHES = MOST_SIGNATURES = 64
 HASH_BYTES = 32
 SAFE_INTEGER = 2**53
 HEADER = "c2sp.org/tlog-proof@v1"
 LEAF_FORMAT = "daylight/v1"
 DASH = "\u2014"
 ED25519 = b"\x01"
+VKEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 FIELDS = {
@@ -263,9 +263,6 @@ def _tree_head(lines: Sequence[str]) -> tuple[str, int, bytes]:
     return lines[0], _number(lines[1], "note"), root if len(root) == HASH_BYTES else _wrong("note")
 
 
-# --- what was recorded, and the leaf that commits to it
-
-
 def _extra(text: str) -> tuple[bytes, Record, bytes]:
     """Return leaf, record and salt."""
     found = _json(_base64(text, "extra"))
@@ -371,19 +368,21 @@ def _read(path: Path, code: str) -> bytes:
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Verify a receipt offline.")
     parser.add_argument("file", type=Path, help="the receipt, FILE.tlog-proof")
-    parser.add_argument("--key", action="append", default=[], help="a verifier key; may be given several times")
-    parser.add_argument("--key-file", action="append", default=[], type=Path, help="a file with one key a line")
+    parser.add_argument("keys", nargs="*", help="verifier keys, or files of them; else ledger.vkey beside the receipt")
+    parser.add_argument("--key", "--key-file", dest="named", action="append", default=[], help="the same as an option")
     parsed = parser.parse_args(given)
-    if not (parsed.key or parsed.key_file):
-        parser.error("give --key or --key-file: a receipt shows nothing without the key that one trusts")
+    parsed.keys += parsed.named
+    if not parsed.keys and (beside := parsed.file.parent / "ledger.vkey").is_file():
+        parsed.keys = [str(beside)]
+    if not parsed.keys:
+        parser.error("give a key or a file with keys: a receipt shows nothing without the key that one trusts")
     return parsed
 
 
 def _judge(asked: argparse.Namespace) -> Shown | Refused:
     try:
-        files = [_text(_read(path, "given_keys")) for path in asked.key_file]
-        keys = [line for text in files for line in text.split("\n") if line.strip()]
-        return verify(_read(asked.file, "file"), [*asked.key, *keys])
+        named = [each if VKEY.fullmatch(each) else _text(_read(Path(each), "given_keys")) for each in asked.keys]
+        return verify(_read(asked.file, "file"), [line for text in named for line in text.split("\n") if line.strip()])
     except _Wrong as wrong:
         return Refused("given_keys" if str(wrong) in ("size", "text") else str(wrong))
 

@@ -375,6 +375,17 @@ def test_the_script_runs_alone_and_says_what_was_shown_and_what_not(alone):
     assert run("verify_receipt.py", "good.tlog-proof", "--key", VKEY, cwd=alone).returncode == 0
 
 
+def test_the_script_takes_keys_in_whatever_way_they_are_given(alone):
+    for keys in ((VKEY,), ("ledger.vkey",), ("--key", "ledger.vkey"), ("--key-file", VKEY), ()):
+        assert run("verify_receipt.py", "good.tlog-proof", *keys, cwd=alone).returncode == 0, keys
+    other = Signer.make("example.org/log").verifier().to_text()
+    assert run("verify_receipt.py", "good.tlog-proof", other, cwd=alone).returncode == 1
+    (alone / "ledger.vkey").unlink()
+    done = run("verify_receipt.py", "good.tlog-proof", cwd=alone)
+    assert done.returncode == 2
+    assert "the key that one trusts" in done.stderr
+
+
 def test_the_script_says_why_not_and_ends_with_1(alone):
     (alone / "bad.tlog-proof").write_text(made(record=RECORD | {"kind": "refused"}), encoding="utf-8")
     (alone / "bytes.tlog-proof").write_bytes(b"\xff\x00" * 900)
