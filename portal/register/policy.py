@@ -17,7 +17,7 @@ from portal.audit.values import Action, Actor
 from portal.register import demands
 from portal.register.document import Fault, Policy, PolicyFaults, from_document, load
 from portal.register.earlier import widened
-from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord
+from portal.register.models import Approval, Controller, PolicyDraft, PurposeRecord, Source
 from portal.register.preview import Preview, changes, look
 from portal.register.publishing import bring_live, publish, state_terms, write_down
 
@@ -86,8 +86,19 @@ def check_references(policy: Policy) -> None:
         for f, flow in enumerate(source.flows)
         if (what := _wrong_purpose(flow.purpose, known, telling))
     ]
+    faults += _other_kinds(policy)
     if faults:
         raise PolicyFaults(faults)
+
+
+def _other_kinds(policy: Policy) -> list[Fault]:
+    """An import may bring what is older than an answer: nobody said yes to that of a source that was none."""
+    known = dict(Source.objects.ever_live().values_list("pk", "kind"))
+    return [
+        Fault(f"sources[{place}].kind", f"{part.key!r} is of kind {known[part.key]!r}: give another a key of its own")
+        for place, part in enumerate(policy.sources)
+        if known.get(part.key, part.kind) != part.kind
+    ]
 
 
 def _wrong_purpose(purpose: str, known: Collection[str], telling: Collection[str]) -> str:

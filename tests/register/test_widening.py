@@ -153,6 +153,15 @@ def test_nor_is_a_yes_widened_by_leaving_things_out_and_bringing_them_back(compa
         assert grants(yes) == before, widen.__name__
 
 
+def test_a_source_that_was_answered_as_one_for_devices_does_not_become_an_import(company, yes):
+    """Of an import what is older than the answer is taken in, and whatever the hour."""
+    document = company.document()
+    document["sources"][0].update(kind="import", earlier_recordings="All that there is.")
+    with pytest.raises(CommandError, match=r"sources\[0\].kind: 'desktop' is of kind 'agent'"):
+        company.apply(document)
+    assert Source.objects.get(pk="desktop").kind == "agent"
+
+
 def test_another_basis_leaves_a_yes_on_the_one_it_was_given_on_until_it_was_answered(company, yes, ben):
     actions.give(subject_id=ben.pk, purpose_key="writing-help", path="tests")
     published(company, another_basis)
