@@ -122,6 +122,7 @@ def retire_purpose(*, key: str) -> int:
     if purpose.state != Purpose.State.RETIRED:
         purpose.state, purpose.retired_at = Purpose.State.RETIRED, timezone.now()
         purpose.save(update_fields=["state", "retired_at"])
+        journal.retire(purpose)
     return gate.strip(key)
 
 

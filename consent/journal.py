@@ -1,8 +1,8 @@
 """The journal outside both databases: every leaf with its sealed opening, and every other no.
 
 Files only grow. A line is JSON: `leaves` (how many leaves are in the journal once it is read), `kind`, and of a
-leaf `idx`, `entry`, `subject_id`, `sealed`, of a published notice `key`, `notice`, of anything else `key`,
-`subject_id`, `sealed`.
+leaf `idx`, `entry`, `subject_id`, `sealed`, of a published notice `key`, `notice`, of the end of a purpose `key`,
+`retirement`, of anything else `key`, `subject_id`, `sealed`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from django.conf import settings
 from django.db import connections, router, transaction
 
 from consent import outside
-from consent.models import ONLY_ROW, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion
+from consent.models import ONLY_ROW, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 
 CHUNK = 1000
-LEAF, NOTICE = "leaf", "notice"
+LEAF, NOTICE, RETIREMENT = "leaf", "notice", "retirement"
+# What is about nobody is not sealed, and stands in its line under the name of its kind.
+OPEN = (NOTICE, RETIREMENT)
 NOBODY = UUID(int=0)
 PENDING = """
 SELECT l.idx, l.entry, o.subject_id, o.sealed
@@ -51,8 +53,22 @@ def append(kind: str, payload: dict[str, Any]) -> None:
 
 
 def publish(version: NoticeVersion) -> None:
-    """Commit with the caller's transaction that this text was published: it is about nobody, so nothing is sealed."""
-    JournalLine.objects.create(kind=NOTICE, subject_id=NOBODY, sealed=json.dumps(notice_facts(version)).encode())
+    """Commit with the caller's transaction that this text was published."""
+    _append_open(NOTICE, notice_facts(version))
+
+
+def retire(purpose: Purpose) -> None:
+    """Commit with the caller's transaction that this purpose ended: it ends every yes that was said to it."""
+    if purpose.retired_at is not None:
+        _append_open(RETIREMENT, {"purpose": purpose.key, "at": retired_stamp(purpose.retired_at)})
+
+
+def retired_stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _append_open(kind: str, facts: dict[str, Any]) -> None:
+    JournalLine.objects.create(kind=kind, subject_id=NOBODY, sealed=json.dumps(facts).encode())
     transaction.on_commit(catch_up, robust=True)
 
 
@@ -135,8 +151,8 @@ def _other_lines(waiting: Iterable[JournalLine], leaves: int) -> Iterator[dict[s
     # A crash before the delete writes a line twice: the key tells who reads that it is the same.
     for line in waiting:
         known = {"leaves": leaves, "kind": line.kind, "key": line.pk}
-        if line.kind == NOTICE:
-            yield known | {"notice": json.loads(bytes(line.sealed))}
+        if line.kind in OPEN:
+            yield known | {line.kind: json.loads(bytes(line.sealed))}
         else:
             yield known | {"subject_id": str(line.subject_id), "sealed": _text(line.sealed)}
 

@@ -26,6 +26,7 @@ from consent.models import (
     LedgerState,
     NoticeVersion,
     Opening,
+    Purpose,
 )
 from consent.note import Head, Verifier, open_note
 from consent.ports import CannotOpen, installed
@@ -42,6 +43,7 @@ class Walk:
     published: dict[int, dict[str, Any]] = field(default_factory=dict)
     journalled: int = 0
     notices: dict[int, dict[str, Any]] = field(default_factory=dict)
+    retired: set[tuple[str, str]] = field(default_factory=set)
     withdrawals: list[dict[str, Any]] = field(default_factory=list)
     wanted: set[int] = field(default_factory=set)
     roots: dict[int, bytes] = field(default_factory=dict)
@@ -57,7 +59,7 @@ def first_fault() -> str | None:
         return fault
     with _one_moment(walk):
         fault = next(_faults(walk), None)
-    return fault or next(_gone_notices(walk), None)
+    return fault or next(_gone_notices(walk), None) or next(_forgotten_ends(walk), None)
 
 
 @contextmanager
@@ -84,6 +86,7 @@ def _faults(walk: Walk) -> Iterator[str]:
     yield from _checkpoint_faults(walk)
     yield from _stray_faults(walk.frontier.size)
     yield from _notice_faults(walk)
+    yield from _invented_ends(walk)
     yield from founded.faults(texts, founded.Ended.read(walk.withdrawals))
 
 
@@ -160,6 +163,8 @@ def _journal_lines(walk: Walk) -> Iterator[dict[str, Any]]:
             yield line
         elif kind == journal.NOTICE:
             walk.notices |= _by_id(line.get("notice"))
+        elif kind == journal.RETIREMENT:
+            walk.retired |= _end(line.get("retirement"))
         elif kind == "withdrawal":
             walk.withdrawals.append(line)
 
@@ -168,6 +173,11 @@ def _by_id(facts: Any) -> dict[int, dict[str, Any]]:
     """Return what a line says of a notice; nothing, so that the notice is missed, if the line was damaged."""
     known = isinstance(facts, dict) and isinstance(facts.get("id"), int)
     return {facts["id"]: {"purpose": "?", "version": "?"} | facts} if known else {}
+
+
+def _end(facts: Any) -> set[tuple[str, str]]:
+    """Return which purpose a line says ended, and when; nothing, so that the end is missed, if it was damaged."""
+    return {(str(facts.get("purpose")), str(facts.get("at")))} if isinstance(facts, dict) else set()
 
 
 def _journal_faults(each: LedgerLeaf, line: dict[str, Any] | None) -> Iterator[str]:
@@ -330,3 +340,20 @@ def _gone_notices(walk: Walk) -> Iterator[str]:
     for pk in sorted(set(walk.notices) - set(there)):
         facts = walk.notices[pk]
         yield f"version {facts['version']} of the notice for {facts['purpose']} is missing"
+
+
+def _invented_ends(walk: Walk) -> Iterator[str]:
+    """See that no purpose ended at a time that the journal does not have: that takes a yes away from everybody."""
+    waiting = JournalLine.objects.filter(kind=journal.RETIREMENT).values_list("sealed", flat=True)
+    known = walk.retired.union(*(_end(json.loads(bytes(each))) for each in waiting))
+    for key, at in Purpose.objects.exclude(retired_at=None).values_list("key", "retired_at"):
+        if (key, journal.retired_stamp(at)) not in known:
+            yield f"the purpose {key} did not end when its row says"
+
+
+def _forgotten_ends(walk: Walk) -> Iterator[str]:
+    """Ask, at another moment, whether all ends still count that the journal has: a yes from before does not."""
+    there = dict(Purpose.objects.exclude(retired_at=None).values_list("key", "retired_at"))
+    for key, at in sorted(walk.retired):
+        if key not in there or journal.retired_stamp(there[key]) < at:
+            yield f"the purpose {key} ended at {at}, but its row does not say so"

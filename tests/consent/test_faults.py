@@ -275,3 +275,30 @@ def test_the_ledger_holds_also_while_others_decide(decided):
         thread.join(60)
     assert len(faults) > 1
     assert set(faults) == {None}
+
+
+def test_a_permission_from_before_the_end_of_its_purpose_cannot_be_brought_back(decided):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT grants::text FROM consent_gate WHERE subject_id = %s", [decided])
+        ((grants,),) = cursor.fetchall()
+    actions.retire_purpose(key="train")
+    assert ledger.verify() is None
+    as_replica("UPDATE consent_gate SET grants = %s::jsonb WHERE subject_id = %s", grants, decided)
+    assert "without a decision that says so" in ledger.verify()
+    for earlier in ("NULL", "retired_at - interval '1 day'"):
+        with transaction.atomic():
+            as_replica(f"UPDATE consent_purpose SET state = 'live', retired_at = {earlier}")
+            assert "the purpose train" in ledger.verify()
+            transaction.set_rollback(True)
+
+
+def test_nor_can_a_yes_be_taken_away_by_an_end_that_never_was(decided):
+    as_replica("UPDATE consent_gate SET grants = '{}'")
+    as_replica("UPDATE consent_purpose SET retired_at = now()")
+    assert "did not end when its row says" in ledger.verify()
+
+
+def test_an_end_that_the_journal_does_not_have_yet_is_no_fault(decided):
+    with transaction.atomic():
+        actions.retire_purpose(key="train")
+        assert ledger.verify() is None
