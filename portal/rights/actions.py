@@ -24,7 +24,7 @@ from portal.events import devices, rewrite
 from portal.people.subjects import find, in_line
 from portal.rights import bundle, calling_back, objecting, plans
 from portal.rights.models import SubjectRequest
-from portal.rights.opening import act, actor_key, digest, plan, put_in, reused, set_deadline
+from portal.rights.opening import act, actor_key, digest, plan, put_in, repeated, reused, set_deadline
 from portal.rights.values import (
     KEPT,
     KEPT_FOR_OTHERS,
@@ -90,6 +90,9 @@ def open_request(
 @transaction.atomic
 def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
     if wanted.kind == Kind.OBJECTION and not wanted.purpose_key:
+        # Sent again, it says nothing about what was answered since.
+        if found := repeated(wanted):
+            return found
         objecting.stop(wanted)
     return put_in(wanted, by)
 

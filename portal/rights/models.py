@@ -189,8 +189,11 @@ class SubjectRequest(models.Model):
 
     @property
     def tells_an_answer(self) -> bool:
-        """Return whether the purposes it is about say how the person answered them."""
-        return self.opened_by in OWN and bool(self.about)
+        """Return whether the purposes it is about say how the person answered them.
+
+        An objection names those that stood, also where whoever sent it in had named none.
+        """
+        return bool(self.about) and (self.opened_by in OWN or self.kind == Kind.OBJECTION)
 
     @property
     def is_private(self) -> bool:

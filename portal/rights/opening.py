@@ -39,8 +39,7 @@ def reused() -> NotAllowed:
 
 def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
     with transaction.atomic():
-        _one_at_a_time(wanted.subject_id)
-        if found := _same(wanted):
+        if found := repeated(wanted):
             return found
         set_deadline(wanted)
         wanted.state = _first_state(wanted)
@@ -49,6 +48,12 @@ def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
             plan(wanted)
         act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
     return wanted
+
+
+def repeated(wanted: SubjectRequest) -> SubjectRequest | None:
+    """Return the request that this is sent for once more; others wait until the caller's transaction ends."""
+    _one_at_a_time(wanted.subject_id)
+    return _same(wanted)
 
 
 def _one_at_a_time(subject_id: UUID) -> None:

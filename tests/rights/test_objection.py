@@ -287,6 +287,26 @@ def test_sent_twice_under_one_key_it_is_one_request_and_one_decision(client, pro
     assert Decision.objects.for_subject(protected.pk).filter(kind="objected").count() == 1
 
 
+def test_sent_again_after_a_new_answer_it_ends_nothing_that_was_answered_since(client, protected, lea):
+    token = make_token("requests.open")
+    headers = {"authorization": f"Bearer {token}", "Idempotency-Key": "letter-18"}
+    body = {"kind": "objection", "subject": str(protected.pk)}
+    client.post(BASE, body, content_type="application/json", headers=headers)
+    actions.approve(request=SubjectRequest.objects.get(kind="objection"), by=person(lea))
+    actions.acknowledge(subject_id=protected.pk, purpose_key="protect", path="/choices/")
+    answer = client.post(BASE, body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["state"]) == (200, "delivered")
+    assert set(gate.read(protected.pk).grants) == {"train", "protect"}
+
+
+def test_it_tells_neither_the_program_nor_human_resources_what_the_person_had_confirmed(as_, protected, hana, lea):
+    answer = send_objection(as_(hana), protected, channel="letter")
+    assert answer.json()["scope"] == {}
+    page = f"/queue/{answer.json()['id']}/"
+    assert "Protect our systems" not in text(as_(hana).get(page)) + text(as_(hana).get("/queue/"))
+    assert "Protect our systems" in text(as_(lea).get(page))
+
+
 def test_about_nobody_it_stops_nothing(client, protected):
     assert send_objection(client, protected, subject="nobody").status_code == 404
     assert set(gate.read(protected.pk).grants) == {"train", "protect"}
