@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -185,7 +185,7 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
             missing = []
             state_terms(by=by if keep else None)
             for policy in policies:
-                missing += widened(policy)
+                missing += [*widened(policy), *_told_otherwise(policy)]
                 bring_live(policy, by=by if keep else None)
             wanted = {part.key for policy in policies for part in policy.purposes if not part.retired}
             missing += demands.missing(wanted)
@@ -195,6 +195,17 @@ def _try(drafts: list[PolicyDraft], by: Actor, *, keep: bool) -> list[str]:
     except NotYet as error:
         return error.missing
     return []
+
+
+def _told_otherwise(policy: Policy) -> Iterator[str]:
+    """Who confirmed a purpose of another kind was not told what has to be confirmed before anything is collected."""
+    live = set(Purpose.objects.exclude(state=Purpose.State.DRAFT).values_list("pk", flat=True))
+    asked = PurposeRecord.objects.filter(purpose_key__in=live, must_acknowledge=False)
+    turned = set(asked.values_list("purpose_key", flat=True))
+    for part in policy.purposes:
+        if part.must_acknowledge and part.key in turned:
+            said = {"purpose": part.key}
+            yield _("purpose %(purpose)s: people answered it as another; give the notice a purpose of its own") % said
 
 
 def _say_yes(drafts: list[PolicyDraft], by: Actor, role: str) -> None:

@@ -155,6 +155,17 @@ def test_nor_in_a_second_file_nor_by_making_one_of_a_purpose_that_collects(compa
         company.approve(company.legal)
 
 
+def test_what_people_confirmed_as_something_else_does_not_count_as_that_notice(company):
+    document = company.document()
+    notice = part(document)
+    notice |= {"must_acknowledge": False, "jurisdictions": [], "recipients": "none"}
+    company.go_live(document)
+    notice["must_acknowledge"] = True
+    company.apply(document)
+    with pytest.raises(CommandError, match=f"purpose {TOLD}: people answered it as another"):
+        company.approve(company.legal)
+
+
 def test_an_unknown_jurisdiction_is_refused(company):
     document = company.document()
     part(document)["jurisdictions"] = ["New York"]
