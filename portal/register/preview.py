@@ -66,14 +66,21 @@ class PurposePreview:
     def asked(self) -> str:
         """Say who is asked, as a number that gives nobody away."""
         if self.retired:
-            said = {"people": people(self.counts["asked_yes"] + self.counts["left_yes"])}
-            return _("ends for %(people)s who said yes or confirmed") % said
+            return self._ends_for
         if self.new:
             where = ", ".join(self.jurisdictions)
             return _("everybody in %(where)s") % {"where": where} if where else _("everybody")
         if not self.asks:
             return _("nobody")
         return _("%(people)s who answered before") % {"people": people(self._asked)}
+
+    @property
+    def _ends_for(self) -> str:
+        yes = self.counts["asked_yes"] + self.counts["left_yes"]
+        # Where so few did not say yes, a number would tell of those who did.
+        if yes >= LEAST > self.counts.total() - yes:
+            return _("ends for most people, who said yes or confirmed")
+        return _("ends for %(people)s who said yes or confirmed") % {"people": people(yes)}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from consent import actions
 from consent.models import Decision, NoticeVersion, Purpose
 from portal.audit.models import Act
+from portal.people.models import Employee
 from portal.register.document import Policy, load
 from portal.register.models import Flow, PolicyDraft, Source, WorksAgreement
 from tests.makers import make_employee
@@ -127,6 +128,20 @@ def test_diff_says_what_begins_and_ends_and_how_many_are_asked_but_never_who(com
     assert ada.name not in said
     assert (PolicyDraft.objects.count(), NoticeVersion.objects.count(), Act.objects.count()) == before
     assert Flow.objects.live_for("desktop").filter(purpose_key="fault-finding").exists()
+
+
+def test_what_everybody_answered_is_no_number(company):
+    company.go_live()
+    people = [each.pk for each in Employee.objects.all()]
+    people += [make_employee(f"Somebody {n}", password="").pk for n in range(10)]
+    document = company.document()
+    document["purposes"][2]["retired"] = True
+    document["sources"][1].update(flows=[], retired=True)
+    actions.give_many(subject_ids=people[:12], purpose_key="browser-tools", path="tests")
+    assert "ends for most people, who said yes or confirmed" in diff(company, document)
+    for n in range(10):
+        make_employee(f"Silent {n}", password="")
+    assert "ends for about 10 people who said yes or confirmed" in diff(company, document)
 
 
 def test_ten_people_are_a_number(company):
