@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from consent.models import Decision, Purpose
+from consent.values import Scope, milliseconds
 from portal.audit import trail
 from portal.audit.models import Act
 from portal.audit.values import SYSTEM, Action
@@ -20,6 +21,8 @@ from portal.rights.models import Bundle, SubjectRequest
 from portal.rights.values import Ground, Kind, OpenedBy
 
 BATCH = 200
+# What the key of a deletion begins with that follows from the end of a purpose.
+RETIRED = "retired"
 WHOSE = {"subject_id": OuterRef("subject_id")}
 HAS_DATA = Q(Exists(Block.objects.filter(**WHOSE))) | Exists(Segment.objects.filter(**WHOSE))
 HAS_DATA |= Q(Exists(Bundle.objects.filter(**WHOSE)))
@@ -27,9 +30,12 @@ KNOWN = Exists(Employee.objects.filter(pk=OuterRef("subject_id")))
 
 
 def after_retirement() -> list[UUID]:
-    """Open the deletions that retired purposes leave, a batch at a time; return the requests."""
+    """Open the deletions that retired purposes leave, a batch at a time; return the requests.
+
+    Also where the purpose came back since: what was kept under the answers that had ended has no purpose either.
+    """
     opened: list[UUID] = []
-    for purpose in Purpose.objects.filter(state=Purpose.State.RETIRED).exclude(retired_at=None):
+    for purpose in Purpose.objects.exclude(retired_at=None):
         if not Act.objects.filter(once=_mark(purpose)).exists():
             opened += _retire(purpose)
     return opened
@@ -43,7 +49,10 @@ def _retire(purpose: Purpose) -> list[UUID]:
     people = list(_left_behind(purpose)[:BATCH])
     if not people:
         trail.record(Action.PURPOSE_CLEARED, actor=SYSTEM, facts={"purpose": purpose.key}, once=_mark(purpose))
-    return [_open(each, purpose.key, f"retired:{purpose.retired_at:%Y-%m-%dT%H:%M:%S.%f}") for each in people]
+    # What was observed under a new answer since it came back is kept.
+    before = None if purpose.state == Purpose.State.RETIRED else purpose.retired_at
+    because = f"{RETIRED}:{purpose.retired_at:%Y-%m-%dT%H:%M:%S.%f}"
+    return [_open(each, purpose.key, because, before) for each in people]
 
 
 def _left_behind(purpose: Purpose) -> QuerySet[Decision, UUID]:
@@ -65,7 +74,7 @@ def _opened(purpose_key: str, since: datetime) -> QuerySet[SubjectRequest]:
     )
 
 
-def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
+def _open(subject_id: UUID, purpose_key: str, because: str, before: datetime | None = None) -> UUID:
     """Open one person's deletion; the key makes it one, however often and from wherever this is called.
 
     Whoever took their yes back and wants it deleted later, to take a copy first, keeps that time.
@@ -75,7 +84,7 @@ def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
         kind=Kind.ERASURE,
         subject_id=subject_id,
         by=SYSTEM,
-        scope=actions.called_back(subject_id, {purpose_key}),
+        scope=_scope(subject_id, purpose_key, before),
         opened_by=OpenedBy.SYSTEM,
         ground=Ground.NO_LONGER_NECESSARY,
         purpose_key=purpose_key,
@@ -83,6 +92,12 @@ def _open(subject_id: UUID, purpose_key: str, because: str) -> UUID:
         not_before=later.not_before if later else None,
     )
     return request.pk
+
+
+def _scope(subject_id: UUID, purpose_key: str, before: datetime | None) -> Scope:
+    if before is None:
+        return actions.called_back(subject_id, {purpose_key})
+    return Scope(purposes=frozenset({purpose_key}), to_ms=milliseconds(before))
 
 
 def after_lapse(now: datetime | None = None) -> list[UUID]:

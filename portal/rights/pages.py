@@ -174,6 +174,8 @@ def why(request: SubjectRequest) -> str:
     if request.opened_by == OpenedBy.SYSTEM:
         if purpose.state == Purpose.State.RETIRED:
             return _("Your company ended “%(purpose)s”, so nothing may be kept for it any more.") % named
+        if request.idempotency_key.startswith("retired:"):
+            return _("Your company had ended “%(purpose)s”: what was kept until then may not be kept any more.") % named
         return _("Your consent to “%(purpose)s” ran out and was not given again.") % named
     if request.kind == Kind.OBJECTION:
         return _("You objected to “%(purpose)s”.") % named

@@ -69,6 +69,23 @@ def test_what_a_retired_purpose_leaves_is_deleted_by_itself_and_says_why(client,
     assert "Asked by Daylight, because nothing covers the data any more" in page
 
 
+@pytest.mark.parametrize("answers_anew", [False, True])
+def test_nor_does_it_stay_where_the_purpose_is_back_before_anything_was_deleted(client, recorded, soon, answers_anew):
+    decisions.retire_purpose(key="train")
+    make_purpose(covers=NoticeVersion.objects.in_force("train").covers)
+    if answers_anew:
+        give(recorded)
+        store(recorded, make_events(int(timezone.now().timestamp() * 1000)))
+    tasks.clear_ended_purposes()
+    [request] = requests_of(recorded)
+    assert carry_out(request).state == "delivered"
+    assert len(stored(recorded)) == (8 if answers_anew else 0)
+    assert set(gate.read(recorded.pk).grants) == ({"train"} if answers_anew else set())
+    client.force_login(recorded, BACKEND)
+    page = text(client.get(f"/requests/{request.pk}/"))
+    assert "Your company had ended “Train”: what was kept until then may not be kept any more." in page
+
+
 def test_nobody_takes_it_back_since_nobody_asked_for_it(client, recorded):
     decisions.retire_purpose(key="train")
     ending.after_retirement()
