@@ -173,11 +173,16 @@ def controller(of: Entry) -> Iterator[str]:
 def _answering(who: Controller) -> Iterator[str]:
     yield f"{who.name}, {who.address}, {who.contact}"
     if who.representative:
-        yield _("Representative in the Union: %(who)s") % {"who": who.representative}
+        yield _("Representative: %(who)s") % {"who": who.representative}
     yield _("Data protection officer: %(who)s, %(contact)s") % {"who": who.dpo_name, "contact": who.dpo_contact}
 
 
 def examined(of: Entry) -> Iterator[str]:
+    """Name each assessment and agreement once, although several sources may rest on the same."""
+    yield from dict.fromkeys(_examined(of))
+
+
+def _examined(of: Entry) -> Iterator[str]:
     for each in of.assessments:
         said = {"title": each.title, "dated": each.dated.isoformat(), "by": each.by}
         yield _("Impact assessment: %(title)s, %(dated)s, by %(by)s.") % said

@@ -33,7 +33,7 @@ def notices(company):
 ITEMS = [
     ("controller, 13(1)(a)", "assistant-training", "Nordlicht Werke GmbH, Hafenstraße 12, 20457 Hamburg"),
     ("contact, 13(1)(a)", "assistant-training", "privacy@nordlicht.example"),
-    ("representative, 13(1)(a)", "assistant-training", "Representative in the Union: Nordlicht France"),
+    ("representative, 13(1)(a)", "assistant-training", "Representative: Nordlicht France"),
     ("data protection officer, 13(1)(b)", "assistant-training", "Lea Lindqvist, dpo@nordlicht.example"),
     ("purpose, 13(1)(c)", "assistant-training", "Purpose: Recordings of how work is done on screen"),
     ("basis, 13(1)(c)", "assistant-training", "Legal basis: your consent (Art. 6(1)(a) GDPR)."),
@@ -163,3 +163,13 @@ def test_a_text_of_several_lines_stays_one_item(company):
     assert "- **Desktop recorder** (Program on the computer): A program. ## Your rights None.\n" in (
         version_of("writing-help").text
     )
+
+
+def test_an_assessment_that_several_sources_share_is_named_once(company):
+    document = company.document()
+    first, second = document["sources"][:2]
+    second["assessment"] = first["assessment"]
+    second["flows"].append(first["flows"][0])
+    company.go_live(document)
+    text = version_of(first["flows"][0]["purpose"]).text
+    assert text.count(f"Impact assessment: {first['assessment']['title']}") == 1
