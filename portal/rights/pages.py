@@ -93,6 +93,12 @@ def staff_scope(request: SubjectRequest, titles: Mapping[str, str], reader: Empl
     return _("what nothing permits to be kept any more")
 
 
+def staff_note(request: SubjectRequest, reader: Employee) -> str:
+    """Return what was written with it; of one's own objection it is a reason, for those alone who decide on it."""
+    hides = request.kind == Kind.OBJECTION and request.tells_an_answer and not reader.has_perm("objections.decide")
+    return "" if hides else request.note
+
+
 def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUID, Employee] | None = None) -> Row:
     today = timezone.localdate()
     return Row(
@@ -244,6 +250,7 @@ def case(request: SubjectRequest, why_not: str, reader: Employee) -> dict[str, A
         "person": Employee.objects.filter(pk=request.subject_id).first(),
         "now": request.current_step.label if request.state == State.PROCESSING and request.current_step else "",
         "why_not": why_not,
+        "note": staff_note(request, reader),
         "in_review": request.state not in {State.PROCESSING, State.NEEDS_ATTENTION} and request.is_open,
         "proposed": Refusal(request.proposed_refusal).label if request.proposed_refusal else "",
         "history": [(_("The person") if act.is_own else actor(act), act.sentence, act.at) for act in history(request)],

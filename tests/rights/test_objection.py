@@ -112,6 +112,13 @@ def test_human_resources_see_it_but_only_legal_decides(as_, protected, hana, lea
     assert request.state == "delivered"
 
 
+def test_the_reason_is_read_by_those_alone_who_decide(as_, protected, hana, lea):
+    as_(protected).post("/choices/protect/object/", {"note": "My desk is beside the clinic."})
+    request = SubjectRequest.objects.get(kind="objection")
+    assert "beside the clinic" not in text(as_(hana).get(f"/queue/{request.pk}/"))
+    assert "beside the clinic" in text(as_(lea).get(f"/queue/{request.pk}/"))
+
+
 def test_a_program_decides_on_no_objection(client, protected):
     request = object_to(protected)
     token = make_token("requests.handle requests.read")
