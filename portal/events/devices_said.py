@@ -57,7 +57,7 @@ def _says(device: Device) -> list[str]:
         told = _("It confirmed at %(when)s: it asked what it may send, and was told.")
         said.append(told % {"when": _when(device.confirmed_at)})
     else:
-        said.append(_("It has not asked since what it may send."))
+        said.append(_("Since then it has not asked what it may send."))
     if device.last_event:
         said.append(_("Its last event taken for this is from %(when)s.") % {"when": _when(device.last_event)})
     if device.still_sending_days:

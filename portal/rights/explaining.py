@@ -271,7 +271,10 @@ def as_text(person: Employee, found: Explanation) -> Iterator[str]:
     """Write an explanation as lines for a terminal, in English and in the person's time."""
     with override("en"):
         yield f"{person.employee_number} at {found.at.isoformat()} ({when(found.at)}, {person.time_zone})"
+        yield "“You” is the person: these are the words of their own page."
         yield from (f"kept out altogether: {each}" for each in found.general)
+        if not found.parts:
+            yield "Nothing had been asked by then, so nothing was allowed."
         for part in found.parts:
             yield ""
             yield f"{part.key}: {part.said}{_by(part)}"

@@ -135,7 +135,8 @@ def _typing(accepted: Accepted) -> str:
 def _paused(until_ms: int) -> Standing:
     until = timezone.localtime(datetime.fromtimestamp(until_ms / 1000, UTC))
     same_day = until.date() == timezone.localdate()
-    shown = time_format(until) if same_day else f"{date_format(until, 'l j F')}, {time_format(until)}"
+    clock = time_format(until, "H:i")
+    shown = clock if same_day else f"{date_format(until, 'l j F')}, {clock}"
     headline = _("You have paused until %(time)s. Daylight accepts nothing from you.") % {"time": shown}
     return Standing("off", headline, "", _("What your devices send meanwhile is dropped on arrival."), "resume")
 
@@ -216,5 +217,5 @@ def _nothing(found: Deck) -> Standing:
     if not left or (found.state and found.state.grants):
         return Standing("off", _("Daylight accepts nothing from you."), "", rest)
     at = timezone.localtime(max(left))
-    shown = time_format(at) if at.date() == timezone.localdate() else date_format(at, "j F, H:i")
+    shown = time_format(at, "H:i") if at.date() == timezone.localdate() else date_format(at, "j F, H:i")
     return Standing("off", _("Daylight accepts nothing from you since %(time)s.") % {"time": shown}, "", rest)

@@ -161,7 +161,7 @@ def _what_follows(opened: SubjectRequest) -> str:
         at = timezone.localtime(opened.not_before)
         return _(
             "What no other purpose covers is erased on %(time)s. Until then you can take a copy under Requests."
-        ) % {"time": f"{date_format(at, 'l j F')}, {time_format(at)}"}
+        ) % {"time": f"{date_format(at, 'l j F')}, {time_format(at, 'H:i')}"}
     if opened.kind == Kind.OBJECTION:
         return _("Whether what there is must go is now decided; Requests shows until when, and what was decided.")
     return _("What no other purpose covers is being erased now. Requests shows how far it is.")

@@ -201,7 +201,7 @@ def test_after_a_withdrawal_the_card_names_each_device_and_whether_it_goes_on(cl
     press(said_yes, said_yes.get("/choices/"), "withdraw", "train")
     shown = read(said_yes)
     assert "ThinkPad, for Desktop agent" in shown
-    assert "It has not asked since what it may send." in shown
+    assert "Since then it has not asked what it may send." in shown
     assert sends() == 0
     assert "still sends" in read(said_yes)
 

@@ -319,6 +319,10 @@ def test_the_command_tells_the_same_and_the_person_sees_that_it_did(client, past
     assert "Somebody at the server read what you decided" in text(client.get("/who-looked/"))
 
 
+def test_it_says_so_where_nothing_had_been_asked(past):
+    assert "Nothing had been asked by then, so nothing was allowed." in run(past.employee_number, "2026-10-01", "09:00")
+
+
 def test_it_takes_a_subject_id_and_an_instant_with_its_zone(past):
     assert "paused" in run(str(past.pk), "2026-11-02T12:30:00+01:00")
 
