@@ -13,6 +13,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 FOREVER_MS = 2**53
+# 31 December 9999, UTC: what lies behind it no calendar here can show.
+LAST_DAY_MS = 253_402_214_400_000
 # Who said no is left alone for this long, unless the notice widens.
 ASKED_AGAIN_AFTER = timedelta(days=90)
 # An answer that lapses is asked for anew this long before.
@@ -211,6 +213,6 @@ class GateState:
     closed: str = ""
 
     def paused_until(self, now_ms: int) -> int | None:
-        """Return when the pause that is on now ends, or None if none is on."""
-        ends = [pause.to_ms for pause in self.pauses if pause.from_ms <= now_ms < pause.to_ms]
+        """Return when the pause that is on now ends, None if none is on; one without end, on the last day there is."""
+        ends = [min(pause.to_ms, LAST_DAY_MS) for pause in self.pauses if pause.from_ms <= now_ms < pause.to_ms]
         return max(ends, default=None)

@@ -13,7 +13,7 @@ from django.utils.translation import override
 
 from consent import gate
 from consent.models import Decision, NoticeVersion, Purpose
-from consent.values import CATEGORIES, FOREVER_MS, Basis, Withheld
+from consent.values import CATEGORIES, LAST_DAY_MS, Basis, Withheld
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.people import hours
@@ -142,7 +142,7 @@ def _general(past: Past) -> Iterator[str]:
 
 
 def _paused(until_ms: int) -> str:
-    if until_ms >= FOREVER_MS:
+    if until_ms >= LAST_DAY_MS:
         return _("You had paused, until you end it.")
     return _("You had paused, until %(time)s.") % {"time": when(datetime.fromtimestamp(until_ms / 1000, UTC))}
 

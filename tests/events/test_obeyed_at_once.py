@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -21,27 +24,36 @@ from tests.events.conftest import focus, move, now_ms
 from tests.events.test_races import at_once
 from tests.makers import make_batch, send
 
+PLACES = ("VAR", "KEY_DIR", "JOURNAL_DIR", "CHECKPOINT_DIR", "KEYRING_DIR")
+ACTIONS = "from consent import actions;"
+FLOWS = "from portal.register.models import Flow;"
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 
-def elsewhere(act, **asked):
-    """Do it in a process of its own, with connections of its own."""
-    connections.close_all()
-    child = multiprocessing.get_context("fork").Process(target=_alone, args=(act, asked))
-    child.start()
-    child.join(30)
-    assert child.exitcode == 0
+ALONE = "import sys, django; django.setup(); exec(sys.argv[1])"
 
 
-def _alone(act, asked):
-    try:
-        act(**asked)
-    finally:
-        connections.close_all()
+@pytest.fixture
+def elsewhere(settings):
+    """Return what does something in a process of its own, with the same databases and files."""
+    at = {
+        "DATABASE_URL": connections["default"],
+        "KEYS_DATABASE_URL": connections["keys"],
+    }
+    own = {name: _beside(os.environ[name], connection) for name, connection in at.items()}
+    shutil.copy(settings.OIDC_KEY_FILE, settings.KEY_DIR / "oidc.pem")
+    places = {f"DAYLIGHT_{name}": str(getattr(settings, name)) for name in PLACES}
+    environment = {**os.environ, **own, **places, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+
+    def do(code):
+        done = subprocess.run([sys.executable, "-c", ALONE, code], env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    return do
 
 
-def narrow():
-    Flow.objects.update(off_hours=False, state="retired")
+def _beside(url, connection):
+    return url.rsplit("/", 1)[0] + "/" + connection.settings_dict["NAME"]
 
 
 @pytest.fixture
@@ -59,32 +71,32 @@ def allowed(token, ada):
     return call
 
 
-def test_a_withdrawal_in_another_process_is_obeyed_by_the_next_request(stored, allowed, ada):
+def test_a_withdrawal_in_another_process_is_obeyed_by_the_next_request(stored, allowed, ada, elsewhere):
     assert stored() == 1
     before = allowed()
-    elsewhere(actions.withdraw, subject_id=ada.pk, purpose_key="train", path="/choices/")
+    elsewhere(f"{ACTIONS} actions.withdraw(subject_id='{ada.pk}', purpose_key='train', path='/choices/')")
     assert stored() == 0
     after = allowed(**{"if-none-match": before["ETag"]})
     assert after.status_code == 200
     assert not any(each["allowed"] for each in after.json()["categories"].values())
 
 
-def test_so_is_a_pause_and_its_end(stored, allowed, ada):
+def test_so_is_a_pause_and_its_end(stored, allowed, ada, elsewhere):
     assert stored() == 1
-    elsewhere(actions.pause, subject_id=ada.pk, until=timezone.now() + timedelta(hours=1))
+    elsewhere(f"{ACTIONS} actions.pause(subject_id='{ada.pk}')")
     assert stored() == 0
     assert allowed().json()["paused_until"]
-    elsewhere(actions.resume, subject_id=ada.pk)
+    elsewhere(f"{ACTIONS} actions.resume(subject_id='{ada.pk}')")
     assert stored() == 1
 
 
-def test_so_is_the_retirement_of_a_purpose_and_what_is_narrower(stored, agent, ada):
+def test_so_is_the_retirement_of_a_purpose_and_what_is_narrower(stored, agent, ada, elsewhere):
     assert stored() == 1
-    elsewhere(narrow)
+    elsewhere(f"{FLOWS} Flow.objects.update(off_hours=False, state='retired')")
     assert stored() == 0
     Flow.objects.update(state="live")
     assert stored() == 1
-    elsewhere(actions.retire_purpose, key="train")
+    elsewhere(f"{ACTIONS} actions.retire_purpose(key='train')")
     assert stored() == 0
 
 
@@ -124,8 +136,10 @@ def test_a_pause_waits_for_a_batch_that_is_being_written(token, ada, monkeypatch
     assert order == ["stored", "paused"]
 
 
-def test_of_batches_that_go_on_meanwhile_nothing_observed_in_the_pause_is_kept(token, ada):
+def test_of_batches_that_go_on_meanwhile_nothing_observed_in_the_pause_is_kept(settings, token, ada):
     over = threading.Event()
+
+    settings.INGEST_BATCHES_PER_MINUTE = 10_000
 
     def keep_sending():
         while not over.is_set():
@@ -145,9 +159,11 @@ def test_of_batches_that_go_on_meanwhile_nothing_observed_in_the_pause_is_kept(t
     assert max(times) < told["from_ms"]
 
 
-def test_of_batches_that_go_on_meanwhile_none_is_kept_after_a_withdrawal(token, ada):
+def test_of_batches_that_go_on_meanwhile_none_is_kept_after_a_withdrawal(settings, token, ada):
     over, answered_after = threading.Event(), []
     done = threading.Event()
+
+    settings.INGEST_BATCHES_PER_MINUTE = 10_000
 
     def keep_sending():
         while not over.is_set():
