@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from consent.models import Decision, Purpose
-from consent.values import Scope, milliseconds
+from consent.values import DecisionKind, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.models import Act
 from portal.audit.values import SYSTEM, Action
@@ -103,7 +103,8 @@ def _scope(subject_id: UUID, purpose_key: str, before: datetime | None) -> Scope
 def after_lapse(now: datetime | None = None) -> list[UUID]:
     """Open the deletions that consents leave which ran out and were not given again in time."""
     now = now or timezone.now()
-    over = (each for each in lapsing.due(now - calling_back.grace()) if each.purpose.on_consent)
+    # A consent runs out as one, whatever the purpose is put on since.
+    over = (each for each in lapsing.due(now - calling_back.grace()) if each.answer.kind == DecisionKind.GIVEN)
     return [_open(*each) for each in _without_deletion(over)]
 
 

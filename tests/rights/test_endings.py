@@ -222,6 +222,16 @@ def test_at_its_end_nothing_is_permitted_and_after_a_month_what_it_alone_covered
     assert "Your consent to “Train” ran out and was not given again." in text(client.get(f"/requests/{request.pk}/"))
 
 
+def test_a_consent_runs_out_also_where_the_purpose_was_put_on_another_basis_since(lapsing, recorded, soon):
+    decisions.define_purpose(key="train", title="Train", basis="legitimate_interest")
+    with later(days=365 + 31):
+        assert gate.read(recorded.pk).grants == {}
+        tasks.renew_answers()
+    [request] = requests_of(recorded)
+    carry_out(request)
+    assert stored(recorded) == []
+
+
 def test_how_long_it_waits_is_a_setting(lapsing, recorded, settings):
     settings.LAPSED_CONSENT_DAYS = 90
     with later(days=365 + 31):
