@@ -56,6 +56,8 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 def outcome(response) -> str:
     if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
         return "sign in"
+    if response.status_code >= 500:
+        return "failed"
     return {403: "forbidden", 404: "hidden", 405: "no such method"}.get(response.status_code, "answered")
 
 
@@ -84,15 +86,6 @@ def test_each_page_answers_exactly_those_whom_its_rule_names(owned, who):
         if answers != {expected(rule, who)}:
             wrong[where] = (rule, got)
     assert wrong == {}
-
-
-def test_no_page_fails_for_anybody(owned):
-    for who in EVERYBODY:
-        client = visitor(who, owned[0])
-        for where, entry in PAGES:
-            for method in ("get", "post"):
-                status = getattr(client, method)(address(entry, owned)).status_code
-                assert status < 500, (who, method, where)
 
 
 @pytest.mark.parametrize("who", ["colleague", Role.HR, Role.LEGAL])

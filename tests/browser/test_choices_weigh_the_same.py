@@ -33,8 +33,7 @@ def button(page, action, purpose="train"):
     return page.locator(f"form[data-action={action}][data-purpose={purpose}] button")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 @pytest.mark.parametrize("address", ["/choices/", "/welcome/train/"])
 def test_yes_and_no_look_the_same(page, live_server, sign_in, asked, address, width, scheme):
     sign_in(asked)
@@ -161,8 +160,7 @@ def test_the_first_sign_in_can_be_gone_through_by_keyboard_without_javascript(br
     assert set(gate.read(asked.pk).grants) == {"train", "protect"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 @pytest.mark.parametrize(
     "address", ["/welcome/", "/welcome/train/", "/welcome/done/", "/choices/", "/choices/train/notices/2/?since=1"]
 )

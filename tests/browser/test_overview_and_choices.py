@@ -58,8 +58,7 @@ def moments(ago, count):
         yield {"t": start + n * 40, "type": kind, "x": n, "y": n, **more}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 @pytest.mark.parametrize("address", ["/", "/choices/", "/choices/train/notice/1/"])
 def test_a_page_is_accessible_needs_nothing_inline_and_fits(
     page, live_server, sign_in, week, complaints, faults, address, width, scheme

@@ -132,8 +132,7 @@ def test_a_browser_without_ed25519_says_so_and_the_button_still_works(verify_pag
 # --- how the pages are
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 def test_the_pages_fit_and_are_accessible(page, live_server, sign_in, faults, complaints, ada, receipt, scheme, width):
     sign_in(ada)
     page.emulate_media(color_scheme=scheme)

@@ -9,8 +9,7 @@ from tests.makers import PASSWORD
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 @pytest.mark.parametrize("address", ["/accounts/login/", "/accounts/password/reset/", "/nowhere/"])
 def test_a_page_before_sign_in_is_accessible_and_needs_nothing_inline(
     page, live_server, complaints, faults, address, width, scheme
