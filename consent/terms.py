@@ -8,7 +8,7 @@ Where the older terms are silent nothing can have widened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -150,6 +150,21 @@ def _undirected(old: Terms, new: Terms) -> Iterator[Change]:
         yield Change(Code.PURPOSE, before=before, after=after)
     if old.get("basis") not in (None, new.get("basis")):
         yield Change(Code.BASIS, before=old["basis"], after=new.get("basis"))
+    yield from _reworded(old.get("recipients", ()), new.get("recipients", ()), "receives")
+    yield from _reworded(*(_keyed(each.get("sources", {})) for each in (old, new)), "earlier_recordings")
+
+
+def _keyed(sources: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "name": said.get("title", key), **said} for key, said in sorted(sources.items())]
+
+
+def _reworded(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]], rule: str) -> Iterator[Change]:
+    """Compare how much a recipient gets, or an import takes in, which words alone say."""
+    before = {each["key"]: each.get(rule) for each in old}
+    for each in new:
+        known, now = before.get(each["key"]), each.get(rule)
+        if known is not None and known != now:
+            yield Change(Code.RULE, rule, each["name"], before=[known] if known else [], after=[now] if now else [])
 
 
 def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:

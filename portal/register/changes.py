@@ -16,6 +16,8 @@ MORE_RULES = {
     "exact_timing": gettext_lazy("More exact: %(what)s, from %(source)s, to the millisecond instead of the second."),
     "content_apps": gettext_lazy("New apps: %(what)s, from %(source)s, also in %(apps)s."),
     "blocked_apps": gettext_lazy("No longer left out: what %(source)s sends while %(apps)s is in front."),
+    "receives": gettext_lazy("What %(source)s receives is another: %(apps)s."),
+    "earlier_recordings": gettext_lazy("Other earlier recordings are taken in from %(source)s: %(apps)s"),
 }
 LESS_RULES = {
     "off_hours": gettext_lazy("No longer outside your working hours: %(what)s, from %(source)s."),
@@ -74,7 +76,7 @@ def _stricter(change: Change) -> str:
 
 
 def _rule(change: Change) -> dict[str, str]:
-    named = change.after or change.before
+    named = change.before if change.after is None else change.after
     apps = _joined(named) if isinstance(named, list) else ""
     return {"what": _category(change.category), "source": change.source, "apps": apps}
 

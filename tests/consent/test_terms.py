@@ -66,7 +66,7 @@ SAME = {
     "nothing": BASE,
     "the title": changed("purpose", "title", to="Training our assistant"),
     "a source's title": changed(*AGENT, "title", to="The desktop agent"),
-    "what a recipient receives": changed("recipients", 0, "receives", to="actions"),
+    "what a recipient receives, where nothing was said": changed("recipients", 0, "receives", to="actions"),
     "more blocked apps": changed(*AGENT, "blocked_apps", to=["Bank", "Health", "Union"]),
     "shorter": changed("retention", "scrolling", to=7),
     "no source": changed("sources", to={}),
@@ -92,6 +92,19 @@ def test_what_widens_one_way_narrows_the_other(name):
     assert [each.code for each in terms.narrowed(new, BASE)] == [code]
     if name not in {"country", "another under the same key"}:
         assert terms.narrowed(BASE, new) == []
+
+
+def test_how_much_somebody_gets_or_an_import_takes_in_is_no_wording():
+    """Both are said in words alone: nobody can tell which are wider."""
+    old = changed("recipients", 0, "receives", to="Reduced actions, never raw traces.")
+    new = changed("recipients", 0, "receives", to="All events as they were sent.")
+    [change] = terms.widened(old, new)
+    assert (change.code, change.what, change.after) == ("rule", "receives", ["All events as they were sent."])
+    old = changed(*AGENT, "earlier_recordings", to="Those of this year.")
+    new = changed(*AGENT, "earlier_recordings", to="Those since 2010.")
+    [change] = terms.widened(old, new)
+    assert (change.code, change.what, change.source) == ("rule", "earlier_recordings", "Desktop agent")
+    assert terms.narrowed(old, new) == []
 
 
 def test_where_the_older_terms_are_silent_only_what_they_covered_is_compared():

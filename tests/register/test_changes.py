@@ -129,6 +129,16 @@ def test_where_a_source_comes_and_goes_is_said(old, new, countries):
     assert [sentence_less(each) for each in narrowed(new, old)] == [less]
 
 
+def test_what_words_alone_say_is_repeated():
+    old = changed(recipients=[TERMS["recipients"][0] | {"receives": "reduced actions"}])
+    new = changed(recipients=[TERMS["recipients"][0] | {"receives": "raw traces"}])
+    assert list(map(sentence, widened(old, new))) == ["What Lab receives is another: raw traces."]
+    old, new = (changed(sources=agent(earlier_recordings=said)) for said in ("This year's.", "Those since 2010."))
+    assert list(map(sentence, widened(old, new))) == [
+        "Other earlier recordings are taken in from Desktop agent: Those since 2010."
+    ]
+
+
 def test_a_stricter_rule_is_said():
     looser = changed(sources=flows(pointer_clicks=FLOW | {"off_hours": True}))
     [change] = narrowed(looser, TERMS)

@@ -60,6 +60,10 @@ def another_recipient(document):
     document["purposes"][1]["recipients"] = ["research-lab"]
 
 
+def receives_more(document):
+    document["recipients"][0]["receives"] = "all that is recorded, as it was sent"
+
+
 def another_country(document):
     document["recipients"][1].update(country="US", safeguard="Adequacy decision of 2023")
 
@@ -82,6 +86,7 @@ WIDER = [
     (another_source, {FAULTS: Code.SOURCE}),
     (another_purpose, {"writing-help": Code.PURPOSE}),
     (another_recipient, {"writing-help": Code.RECIPIENT}),
+    (receives_more, {TEACHING: Code.RULE}),
     (another_country, {FAULTS: Code.COUNTRY}),
     (longer, {"writing-help": Code.RETENTION}),
     (another_basis, {"writing-help": Code.BASIS}),
