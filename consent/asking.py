@@ -71,8 +71,8 @@ def asked(
 
 def answered_texts(answers: Iterable[Decision]) -> Texts:
     """Return the versions that were answered, by purpose, number and hash."""
-    found = NoticeVersion.objects.filter(sha256__in={each.notice_sha256 for each in answers}).select_related("notice")
-    return {(each.notice.purpose_id, each.version, each.sha256): each for each in found}
+    found = NoticeVersion.objects.comparable().filter(sha256__in={each.notice_sha256 for each in answers})
+    return {(each.notice.purpose_id, each.version, each.sha256): each for each in found.select_related("notice")}
 
 
 def answered(answer: Decision, texts: Texts) -> NoticeVersion | None:
@@ -86,7 +86,7 @@ def _question(
         return Question(purpose, notice, Why.NEW, answer)
     since = answered(answer, texts)
     lapses = terms.until(since.terms, answer.at) if since and answer.kind in YES else None
-    changes = tuple(terms.widened(since.compared, notice.compared)) if since else ()
+    changes = tuple(terms.widened(since.compared, notice.compared)) if since and since.pk != notice.pk else ()
     why = _why(purpose, answer, changes, lapses, now)
     return Question(purpose, notice, why, answer, since, changes, lapses) if why else None
 
