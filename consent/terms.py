@@ -150,6 +150,7 @@ def _undirected(old: Terms, new: Terms) -> Iterator[Change]:
         yield Change(Code.PURPOSE, before=before, after=after)
     if old.get("basis") not in (None, new.get("basis")):
         yield Change(Code.BASIS, before=old["basis"], after=new.get("basis"))
+    yield from _reworded([{"key": "", **old}], [{"key": "", "name": "", **new}], "automated_decisions")
     yield from _reworded(old.get("recipients", ()), new.get("recipients", ()), "receives")
     yield from _reworded(*(_keyed(each.get("sources", {})) for each in (old, new)), "earlier_recordings")
 
@@ -159,12 +160,12 @@ def _keyed(sources: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _reworded(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]], rule: str) -> Iterator[Change]:
-    """Compare how much a recipient gets, or an import takes in, which words alone say."""
+    """Compare what is decided by machines, a recipient gets, or an import takes in, which words alone say."""
     before = {each["key"]: each.get(rule) for each in old}
     for each in new:
         known, now = before.get(each["key"]), each.get(rule)
-        if known is not None and known != now:
-            yield Change(Code.RULE, rule, each["name"], before=[known] if known else [], after=[now] if now else [])
+        if now and known is not None and known != now:
+            yield Change(Code.RULE, rule, each["name"], before=[known] if known else [], after=[now])
 
 
 def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:

@@ -16,6 +16,7 @@ MORE_RULES = {
     "exact_timing": gettext_lazy("More exact: %(what)s, from %(source)s, to the millisecond instead of the second."),
     "content_apps": gettext_lazy("New apps: %(what)s, from %(source)s, also in %(apps)s."),
     "blocked_apps": gettext_lazy("No longer left out: what %(source)s sends while %(apps)s is in front."),
+    "automated_decisions": gettext_lazy("What machines decide is another: %(apps)s"),
     "receives": gettext_lazy("What %(source)s receives is another: %(apps)s."),
     "earlier_recordings": gettext_lazy("Other earlier recordings are taken in from %(source)s: %(apps)s"),
 }

@@ -139,6 +139,12 @@ def test_what_words_alone_say_is_repeated():
     ]
 
 
+def test_what_machines_decide_is_said():
+    old, new = (changed(automated_decisions=said) for said in ("None.", "Who is asked to a talk."))
+    assert list(map(sentence, widened(old, new))) == ["What machines decide is another: Who is asked to a talk."]
+    assert not widened(TERMS, new)
+
+
 def test_a_stricter_rule_is_said():
     looser = changed(sources=flows(pointer_clicks=FLOW | {"off_hours": True}))
     [change] = narrowed(looser, TERMS)
