@@ -266,12 +266,10 @@ def _receivers(answer: Answer) -> list[str]:
 
 def _entity(answer: Answer, iri: str, role: str, name: str | None, country: str = "") -> Node:
     """Whoever has no address of their own in the notice is reached through the controller."""
-    own = (
-        {"schema:addressCountry": country} if country else {"schema:streetAddress": _controller_says(answer, "address")}
-    )
-    contact = "dpo_contact" if role == "DataProtectionOfficer" else "contact"
+    street, reached = _reached(answer, role, name)
+    own = {"schema:addressCountry": country} if country else {"schema:streetAddress": street}
     address = {"@type": ["schema:PostalAddress"], **own}
-    point = {"@type": ["schema:ContactPoint"], "schema:description": _controller_says(answer, contact)}
+    point = {"@type": ["schema:ContactPoint"], "schema:description": reached}
     return {
         "@id": iri,
         "@type": [f"dpv:{role}"],
@@ -280,6 +278,14 @@ def _entity(answer: Answer, iri: str, role: str, name: str | None, country: str 
         "schema:contactPoint": [point, address],
         "schema:address": [address],
     }
+
+
+def _reached(answer: Answer, role: str, name: str | None) -> tuple[str, str]:
+    """Return where and how; authority and representative are one line of the notice, and nobody's but their own."""
+    if role in {"DataProtectionAuthority", "Representative"}:
+        return name or NOT_STATED, name or NOT_STATED
+    contact = "dpo_contact" if role == "DataProtectionOfficer" else "contact"
+    return _controller_says(answer, "address"), _controller_says(answer, contact)
 
 
 def _controller_says(answer: Answer, what: str) -> str:

@@ -251,6 +251,13 @@ def test_it_names_the_entry_of_the_log_and_carries_its_proof():
     assert full["dct:source"][0]["rdf:value"] == "c2sp.org/tlog-proof@v1\n"
 
 
+def test_the_authority_is_not_reached_through_the_company_that_it_watches():
+    entities = dpv.receipt(ANSWER)["dpv:hasRecordOfActivity"][0]["dpv:hasEntity"]
+    [authority] = [each for each in entities if each["@type"] == ["dpv:DataProtectionAuthority"]]
+    assert authority["schema:contactPoint"][0]["schema:description"] == "HBDI"
+    assert "privacy@example.org" not in json.dumps(authority)
+
+
 # --- from what was really decided
 
 
