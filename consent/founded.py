@@ -136,11 +136,11 @@ def _of_one(row: Gate, said: Mapping[str, list[Yes]], texts: Texts, ended: Ended
         yes = run[-1] if run and not ended.has(run[-1].decision) else None
         if purpose not in grants:
             if yes:
-                yield f"decision {yes.decision.leaf_idx} says yes, but the gate of {row.pk} does not permit {purpose}"
+                yield f"decision {yes.decision.leaf_idx} says yes, but the gate does not permit it"
         elif yes is None:
             yield f"the gate of {row.pk} permits {purpose} without a decision that says so"
         elif not _is_granted(grants[purpose], run, texts):
-            yield f"the gate of {row.pk} does not permit {purpose} as decision {yes.decision.leaf_idx} says"
+            yield f"the gate does not permit what decision {yes.decision.leaf_idx} says"
 
 
 def _is_granted(entry: Any, run: list[Yes], texts: Texts) -> bool:
