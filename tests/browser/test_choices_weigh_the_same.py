@@ -160,9 +160,16 @@ def test_the_first_sign_in_can_be_gone_through_by_keyboard_without_javascript(br
     assert set(gate.read(asked.pk).grants) == {"train", "protect"}
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 @pytest.mark.parametrize(
-    "address", ["/welcome/", "/welcome/train/", "/welcome/done/", "/choices/", "/choices/train/notices/2/?since=1"]
+    ("address", "width", "scheme"),
+    [
+        ("/welcome/", 320, "dark"),
+        ("/welcome/train/", 1280, "light"),
+        ("/welcome/done/", 320, "light"),
+        ("/choices/", 320, "dark"),
+        ("/choices/", 1280, "light"),
+        ("/choices/train/notices/2/?since=1", 320, "dark"),
+    ],
 )
 def test_a_page_on_the_way_is_accessible_needs_nothing_inline_and_fits(
     page, live_server, sign_in, asked, complaints, faults, address, width, scheme

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from consent import actions, gate, journal, outside
 from consent.models import Gate
-from consent.values import FOREVER_MS, NotAllowed, Scope, Withheld
+from consent.values import FOREVER_MS, LAST_DAY_MS, NotAllowed, Scope, Withheld
 from tests.makers import make_purpose
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,7 +77,7 @@ def test_a_pause_withholds_what_was_observed_in_it_for_imports_too(given):
 def test_after_a_pause_what_was_observed_in_it_stays_out(given):
     actions.pause(subject_id=given)
     inside = now_ms()
-    assert gate.read(given).paused_until(inside) == FOREVER_MS
+    assert gate.read(given).paused_until(inside) == LAST_DAY_MS
     time.sleep(0.005)
     actions.resume(subject_id=given)
     assert gate.read(given).paused_until(now_ms()) is None

@@ -280,8 +280,18 @@ def upgraded(company, yes):
     return yes
 
 
-@pytest.mark.parametrize("widen", [another_purpose, another_recipient, longer, another_country, another_category])
-@pytest.mark.parametrize("first", [None, other_words])
+@pytest.mark.parametrize(
+    ("widen", "first"),
+    [
+        (another_purpose, None),
+        (longer, other_words),
+        *(
+            pytest.param(widen, first, marks=pytest.mark.drill)
+            for widen in (another_recipient, another_country, another_category)
+            for first in (None, other_words)
+        ),
+    ],
+)
 def test_whoever_answered_in_the_first_release_is_asked_about_all_that_is_added(company, upgraded, widen, first):
     if first:
         published(company, first)

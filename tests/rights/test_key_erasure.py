@@ -145,7 +145,9 @@ SCOPES = {
 }
 
 
-@pytest.mark.parametrize("sealed", [False, True], ids=["blocks", "segments"])
+@pytest.mark.parametrize(
+    "sealed", [pytest.param(False, id="blocks", marks=pytest.mark.drill), pytest.param(True, id="segments")]
+)
 @pytest.mark.parametrize("name", SCOPES)
 def test_copies_from_before_yield_nothing_of_it_and_today_all_the_rest(two_purposes, copies, settings, name, sealed):
     if sealed:
