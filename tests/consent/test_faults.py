@@ -113,7 +113,7 @@ def test_a_repeated_yes_to_another_wording_keeps_since_when_it_holds(decided):
 @pytest.mark.parametrize("grants", ["[]", "1", '"x"', '{"train": []}', '{"train": {"since_ms": []}}'])
 def test_grants_of_any_other_form_are_found(decided, grants):
     as_replica("UPDATE consent_gate SET grants = %s", grants)
-    assert str(decided) in ledger.verify()
+    assert "the gate" in ledger.verify()
 
 
 @pytest.mark.parametrize(

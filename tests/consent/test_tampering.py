@@ -112,7 +112,7 @@ def test_another_basis_in_a_grant_is_found(history, basis):
     with connection.cursor() as cursor:
         sql = "UPDATE consent_gate SET grants = jsonb_set(grants, '{safety,basis}', %s::jsonb) WHERE subject_id = %s"
         cursor.execute(sql, [json.dumps(basis), history[0]])
-    assert str(history[0]) in ledger.verify()
+    assert "the gate" in ledger.verify()
 
 
 def test_a_permission_that_was_taken_out_of_the_gate_is_found(history):
