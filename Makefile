@@ -28,7 +28,7 @@ reset: $(VENV)/installed ## remove the demo's data, keys and ledger; the next ru
 
 test: $(VENV)/installed-dev ## lint, contracts and all tests except the drills
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -m "not drill" -n 2 --dist worksteal
+	@$(PY) -m pytest -m "not drill" -n 3 --dist worksteal
 
 drills: $(VENV)/installed-dev ## faults: kill -9, a flushed broker, a full disk, against the real processes
 	@$(PY) -m pytest -m drill
