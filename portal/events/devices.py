@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from msgspec import Struct
 
-from consent.values import GateState, Withheld
+from consent.values import GateState, Withheld, milliseconds
 from portal.events import endings, reading
 from portal.events.endings import End
 from portal.events.models import BatchReceipt, Sender, StillSending
@@ -124,8 +124,8 @@ def _stopping(found: Iterable[End], named: Named, last: Mapping[str, int], zone:
         here = [end for end in found if named[1] in end.covers]
         for end in here:
             stop = told.stops.get(end.purpose)
-            if stop is None or stop.at != _ms(end.at):
-                told.stops[end.purpose] = stop = Stop(_ms(end.at), sorted(end.covers[named[1]]))
+            if stop is None or stop.at != milliseconds(end.at):
+                told.stops[end.purpose] = stop = Stop(milliseconds(end.at), sorted(end.covers[named[1]]))
                 told.days = [day for day in told.days if day < end.at.astimezone(zone).date()]
             stop.last = max(filter(None, (stop.last, last.get(end.purpose))), default=None)
         return any(stop.confirmed is None for stop in told.stops.values())
@@ -167,7 +167,7 @@ def asked(sender: Sender | None, state: GateState) -> None:
     """A device asked what it may send: written down once after each stop, so that asking stays cheap."""
     if sender is None or not sender.waiting:
         return
-    now = _ms(timezone.now())
+    now = milliseconds(timezone.now())
 
     def change(told: Told) -> bool:
         told.asked = now
@@ -283,7 +283,7 @@ def _stamp(ms: int | None) -> str:
 
 
 def _device(end: End, told: Told, name: str, title: str, zone: ZoneInfo) -> Device:
-    stop, at = told.stops.get(end.purpose), _ms(end.at)
+    stop, at = told.stops.get(end.purpose), milliseconds(end.at)
     asked = told.asked if told.asked is not None and told.asked >= at else None
     stop = stop if stop is not None and stop.at == at else None
     return Device(
@@ -300,10 +300,6 @@ def _names(writers: Collection[str]) -> dict[str, str]:
     ids = {writer: writer.removeprefix("client:").partition("/")[0] for writer in writers if writer[:7] == "client:"}
     known = dict(Client.objects.filter(pk__in=set(ids.values())).values_list("pk", "name"))
     return {writer: known.get(each, "") for writer, each in ids.items()}
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _moment(ms: int | None) -> datetime | None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from consent import gate
+from consent.values import milliseconds
 from portal.events import stretches
 from portal.events.stretches import PAUSED, Stretch
 from portal.events.values import DayTotal
@@ -67,7 +68,7 @@ class Known:
 
 
 def read(employee: Employee) -> Known:
-    now = int(timezone.now().timestamp() * 1000)
+    now = milliseconds(timezone.now())
     return Known(employee, stretches.of(employee, gate.read(employee.pk)), now)
 
 
@@ -86,7 +87,7 @@ def span_of(day: date, employee: Employee) -> Span:
     zone = ZoneInfo(employee.time_zone)
     start = datetime.combine(day, time.min, zone)
     end = datetime.combine(day + timedelta(days=1), time.min, zone)
-    return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
+    return milliseconds(start), milliseconds(end)
 
 
 def _why(day: DayTotal, span: Span, parts: Sequence[Stretch], at_work: Callable[[int], bool], until: int) -> str:

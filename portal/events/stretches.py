@@ -10,7 +10,7 @@ from uuid import UUID
 
 from consent import terms
 from consent.models import Decision, NoticeVersion, Purpose
-from consent.values import FOREVER_MS, DecisionKind, GateState, Scope
+from consent.values import FOREVER_MS, DecisionKind, GateState, Scope, milliseconds
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.events.endings import YES
@@ -58,10 +58,6 @@ def of(employee: Employee, state: GateState | None) -> list[Stretch]:
     ]
 
 
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
 # --- pauses, and accounts that were closed
 
 
@@ -76,7 +72,7 @@ def _by_acts(employee: Employee, state: GateState | None) -> list[Stretch]:
                 _stamped(act.facts["from"]), _stamped(until) if until else FOREVER_MS, PAUSED
             )
         elif act.action == Action.EMPLOYEE_DEACTIVATED:
-            found[HELD_BY_KEY] = Stretch(_ms(act.at), FOREVER_MS, AWAY)
+            found[HELD_BY_KEY] = Stretch(milliseconds(act.at), FOREVER_MS, AWAY)
         else:
             _end(found, act)
     for pause in state.pauses if state else ():
@@ -86,7 +82,7 @@ def _by_acts(employee: Employee, state: GateState | None) -> list[Stretch]:
 
 
 def _stamped(stamp: object) -> int:
-    return _ms(datetime.fromisoformat(str(stamp)))
+    return milliseconds(datetime.fromisoformat(str(stamp)))
 
 
 def _end(found: dict[str, Stretch], act: Act) -> None:
@@ -94,7 +90,7 @@ def _end(found: dict[str, Stretch], act: Act) -> None:
         ended = {key: each for key, each in found.items() if each.why == PAUSED}
     else:
         ended = {key: each for key, each in found.items() if each.why == AWAY and act.facts.get("returned")}
-    at = _stamped(act.facts["at"]) if "at" in act.facts else _ms(act.at)
+    at = _stamped(act.facts["at"]) if "at" in act.facts else milliseconds(act.at)
     for key, each in ended.items():
         found[key] = Stretch(each.from_ms, min(each.to_ms, max(at, each.from_ms)), each.why)
 
@@ -132,16 +128,16 @@ class Answers:
         }
 
     def _answer(self, yes: Decision, after: Decision | None) -> Stretch:
-        since = _ms(yes.at)
+        since = milliseconds(yes.at)
         ends = [(FOREVER_MS, OFF)]
         if after is not None:
-            ends.append((_ms(after.at), SAID_NO))
+            ends.append((milliseconds(after.at), SAID_NO))
         version = self.versions.get((yes.purpose_key, yes.notice_sha256))
         if version is not None and (lapses := terms.until(version.terms, yes.at)):
-            ends.append((_ms(lapses), LAPSED))
+            ends.append((milliseconds(lapses), LAPSED))
         retired_at = version.notice.purpose.retired_at if version else None
-        if retired_at is not None and _ms(retired_at) >= since:
-            ends.append((_ms(retired_at), RETIRED))
+        if retired_at is not None and milliseconds(retired_at) >= since:
+            ends.append((milliseconds(retired_at), RETIRED))
         return Stretch(since, *min(ends))
 
     def permitting(self, first: Mapping[str, int]) -> list[Stretch]:
@@ -152,7 +148,7 @@ class Answers:
 
     def telling(self, purpose: str) -> list[Stretch]:
         """Return when a notice stood as acknowledged; no consent acknowledges it."""
-        given = {_ms(each.at) for each in self.decisions if each.kind == DecisionKind.GIVEN}
+        given = {milliseconds(each.at) for each in self.decisions if each.kind == DecisionKind.GIVEN}
         made = self.of_each().get(purpose, [])
         return sorted((each for each in made if each.from_ms not in given), key=lambda each: each.from_ms)
 
@@ -178,7 +174,7 @@ def _first(employee: Employee) -> dict[str, int]:
     keys = [key for key, named in records if standing.concerns(named, employee.jurisdiction)]
     live = Purpose.objects.live().filter(pk__in=keys) if keys else ()
     published = NoticeVersion.objects.valid().filter(notice__purpose__in=live).order_by("-valid_from") if live else ()
-    return {each.notice.purpose_id: _ms(each.valid_from) for each in published}
+    return {each.notice.purpose_id: milliseconds(each.valid_from) for each in published}
 
 
 def _not_told(answers: Answers, first: Mapping[str, int]) -> list[Stretch]:
@@ -203,5 +199,5 @@ def _not_agreed(employee: Employee) -> list[Stretch]:
     sources = Source.objects.live()
     dated = WorksAgreement.objects.filter(source__in=sources, country__in=countries).values_list("dated", flat=True)
     agreed = min(dated, default=None)
-    until = FOREVER_MS if agreed is None else _ms(datetime.combine(agreed, time(), UTC))
+    until = FOREVER_MS if agreed is None else milliseconds(datetime.combine(agreed, time(), UTC))
     return [Stretch(0, until, NOT_AGREED)] if sources.exists() else []

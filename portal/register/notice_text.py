@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -19,14 +18,6 @@ HEADING = re.compile(r"^ {0,3}#{1,2}(?=\s|$)", re.MULTILINE)
 # What would make a heading of the line above, or code of all that follows.
 RULER = re.compile(r"^ {0,3}(?==+\s*$|-{2,}\s*$|`{3}|~{3})", re.MULTILINE)
 Write = Callable[[Entry], Iterator[str]]
-
-
-class Layers(NamedTuple):
-    """A notice in short, and whole."""
-
-    title: str
-    summary: str
-    full: str
 
 
 SECTIONS: tuple[tuple[object, Write], ...] = (
@@ -83,10 +74,3 @@ def _line(text: str) -> str:
 def free(text: str) -> str:
     """Return what somebody wrote freely, with its headings below ours: it adds to the items, and replaces none."""
     return RULER.sub(r"\\", HEADING.sub("###", text.strip()))
-
-
-def layers(text: str) -> Layers:
-    """Take a published notice apart: the short layer is all that stands before the first section."""
-    head, _mark, _rest = text.partition("\n## ")
-    first, _newline, summary = head.strip().partition("\n")
-    return Layers(first.removeprefix("# ").strip(), summary.strip(), text)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate
 from consent.actions import Recorded
-from consent.values import Basis, Scope
+from consent.values import Basis, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
 from portal.events import devices, rewrite
@@ -99,7 +99,7 @@ def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
 
 def dry_run(subject_id: UUID, scope: Scope = EVERYTHING) -> DryRun:
     """Say what an erasure asked now would take, and what would stay and why."""
-    now_ms = int(timezone.now().timestamp() * 1000)
+    now_ms = milliseconds(timezone.now())
     return DryRun(goes=rewrite.count_matching(subject_id, scope, now_ms), stays=kept(scope))
 
 

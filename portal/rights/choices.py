@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from consent import asking
 from consent.models import Decision, NoticeVersion, Purpose
-from consent.values import GateState, Grant, Scope
+from consent.values import GateState, Grant, Scope, milliseconds
 from portal.events import devices_said, reading, rewrite, words
 from portal.people.models import Employee
 from portal.register.models import PurposeRecord, Recipient, Retention, Source
@@ -147,7 +147,7 @@ def _goes(subject_id: UUID, purpose_keys: list[str]) -> dict[str, Counter[str]]:
         return {}
     unneeded = calling_back.uncovered(subject_id)
     scopes = {key: Scope(purposes=unneeded | {key}) for key in purpose_keys}
-    return rewrite.count_each(subject_id, scopes, int(timezone.now().timestamp() * 1000))
+    return rewrite.count_each(subject_id, scopes, milliseconds(timezone.now()))
 
 
 def _counts(goes: Counter[str]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from consent.values import Scope
+from consent.values import Scope, milliseconds
 from portal.events import words
 from portal.rights.values import Format, Kind, Refusal, refusals
 
@@ -31,10 +31,6 @@ class What(TextChoices):
     CATEGORY = "category", _("Only some kinds of data")
     DAY = "day", _("Only one day")
     HOUR = "hour", _("Only the last hour")
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 class ScopeForm(forms.Form):
@@ -73,7 +69,7 @@ class ScopeForm(forms.Form):
             return day_scope(given["day"])
         if given["what"] == What.HOUR:
             now = timezone.now()
-            return Scope(from_ms=_ms(now - HOUR), to_ms=_ms(now))
+            return Scope(from_ms=milliseconds(now - HOUR), to_ms=milliseconds(now))
         return Scope()
 
 
@@ -88,7 +84,9 @@ class CopyForm(ScopeForm):
 def day_scope(day: date) -> Scope:
     zone = timezone.get_current_timezone()
     start = datetime.combine(day, time.min, zone)
-    return Scope(from_ms=_ms(start), to_ms=_ms(datetime.combine(day + timedelta(days=1), time.min, zone)))
+    return Scope(
+        from_ms=milliseconds(start), to_ms=milliseconds(datetime.combine(day + timedelta(days=1), time.min, zone))
+    )
 
 
 class Asked(forms.Form):

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from consent.values import Scope
+from consent.values import Scope, milliseconds
 from portal.rights.values import (
     CLOSED_STATES,
     COPIES,
@@ -219,7 +219,7 @@ class SubjectRequest(models.Model):
 
     @property
     def asked_ms(self) -> int:
-        return int(self.opened_at.timestamp() * 1000)
+        return milliseconds(self.opened_at)
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent import gate
+from consent.values import milliseconds
 
 USUAL = "15"
 # The end of an account's closing and of a pause without end is no time that a page could name.
@@ -68,7 +69,7 @@ def menu(request: HttpRequest) -> Menu | None:
         return None
     state = gate.read(request.user.pk)
     now = timezone.now()
-    ends = state.paused_until(int(now.timestamp() * 1000)) if state else None
+    ends = state.paused_until(milliseconds(now)) if state else None
     return Menu(_said(ends, now) if ends else "", _page(request))
 
 

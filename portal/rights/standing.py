@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from consent.asking import Why
-from consent.values import CATEGORIES, DecisionKind, Withheld
+from consent.values import CATEGORIES, DecisionKind, Withheld, milliseconds
 from portal.events import permits
 from portal.events.stricter import NOT_ACKNOWLEDGED, NOT_AGREED
 from portal.people.models import Employee
@@ -48,7 +48,7 @@ def standing(employee: Employee, found: Deck) -> Standing:
 
 def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
     state = found.state
-    until = state.paused_until(_ms(timezone.now())) if state else None
+    until = state.paused_until(milliseconds(timezone.now())) if state else None
     if until is not None:
         return _paused(until)
     if found.unanswered and not (state and state.grants):
@@ -66,17 +66,13 @@ def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
     return _nothing(found)
 
 
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
 def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted, set[str]]:
     """Return what ingest would take now, and why it would not take the rest."""
     accepted: Accepted = {}
     reasons: set[str] = set()
     for keeper in permits.keepers(employee, found.state) if found.state else ():
         for category in CATEGORIES:
-            verdict = keeper.now(category, _ms(now))
+            verdict = keeper.now(category, milliseconds(now))
             if verdict.reason:
                 reasons.add(verdict.reason)
             else:

@@ -8,7 +8,7 @@ import pytest
 
 from consent.models import NoticeVersion, Purpose
 from consent.terms import digest, is_bound
-from portal.register import notice_text
+from portal.rights.prose import summary
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
@@ -119,17 +119,15 @@ def test_the_hash_of_the_text_binds_its_terms(notices):
         assert version.sha256 == sha256(version.text.encode()).hexdigest()
 
 
-def test_the_short_layer_is_title_and_summary(notices):
-    title, summary, full = notice_text.layers(notices["assistant-training"])
-    assert title == "Teaching assistants to use a computer"
-    assert summary.startswith("With your yes we keep how you move")
-    assert summary.endswith("never to judge how you work.")
-    assert full == notices["assistant-training"]
+def test_the_short_layer_is_the_summary(notices):
+    short = summary(notices["assistant-training"])
+    assert short.startswith("With your yes we keep how you move")
+    assert short.endswith("never to judge how you work.")
 
 
 def test_the_short_layer_of_a_text_of_the_last_release_is_found_too():
     text = "# A title\n\nA summary.\n\nMore of it.\n\n## What is collected\n\n- x\n"
-    assert notice_text.layers(text)[:2] == ("A title", "A summary.\n\nMore of it.")
+    assert summary(text) == "A summary."
 
 
 FREE = [
@@ -153,7 +151,7 @@ def test_free_text_makes_no_section_of_the_notice(company, free):
     assert not any(line and not line.strip("=-") and line != "---" for line in text.splitlines())
     assert text.splitlines().count("---") == 1
     assert "\n```" not in text
-    assert notice_text.layers(text).summary.startswith("Short.\n\n")
+    assert summary(text) == "Short."
 
 
 def test_a_text_of_several_lines_stays_one_item(company):
