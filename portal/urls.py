@@ -26,9 +26,9 @@ api.add_router("", requests)
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("choices/", include("portal.rights.urls_choices")),
-    path("welcome/", include("portal.rights.urls_welcome")),
-    path("receipts/", include("portal.rights.urls_receipts")),
+    path("choices/", include("portal.rights.choices.urls")),
+    path("welcome/", include("portal.rights.choices.urls_welcome")),
+    path("receipts/", include("portal.rights.receipts.urls")),
     path("", include("portal.events.urls")),
     path("", include("portal.rights.urls")),
     path("", include("portal.audit.urls")),

@@ -23,10 +23,10 @@ from portal.audit.words import look
 from portal.events import charts, gaps, pages, words
 from portal.http import rule
 from portal.people.models import Employee
-from portal.rights import pausing
-from portal.rights.choices import deck
+from portal.rights.choices import pausing
+from portal.rights.choices.reading import deck
+from portal.rights.choices.standing import standing
 from portal.rights.models import SubjectRequest
-from portal.rights.standing import standing
 from portal.rights.values import CLOSED_STATES, State
 
 WEEK = 7

@@ -24,8 +24,8 @@ from portal.register.document import from_document
 from portal.register.models import PolicyDraft, PurposeRecord
 from portal.register.preview import Preview, PurposePreview, TextPreview
 from portal.register.standing import concerns, country_of
-from portal.rights.prose import html, lines
-from portal.rights.redline import Passage, passages
+from portal.rights.choices.prose import html, lines
+from portal.rights.choices.redline import Passage, passages
 
 ORDER = (COMPANY, COUNTRY, DEPARTMENT)
 KINDS = {COUNTRY: gettext_lazy("Country"), DEPARTMENT: gettext_lazy("Department")}

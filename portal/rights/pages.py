@@ -21,7 +21,7 @@ from portal.audit.words import actor
 from portal.events import words
 from portal.http import page_number, pager
 from portal.people.models import Employee
-from portal.rights.choices import category_words, listed
+from portal.rights.choices.reading import category_words, listed
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portal.audit.values import Action
-from portal.rights import access, erasure, receipt_files
+from portal.rights import access, erasure
 from portal.rights.models import SubjectRequest
+from portal.rights.receipts import files as receipt_files
 from portal.rights.values import Cursor, Kind, State
 
 Step = Callable[[SubjectRequest, Cursor], Cursor | None]

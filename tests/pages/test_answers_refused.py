@@ -10,8 +10,8 @@ import pytest
 from consent import actions, gate
 from consent.models import Decision, NoticeVersion
 from consent.values import Basis
+from portal.rights.choices.saying_no import WORDS
 from portal.rights.models import SubjectRequest
-from portal.rights.saying_no import WORDS
 from portal.rights.stopping import stop_and_erase
 from tests.makers import make_notice, make_purpose
 from tests.rights.conftest import person

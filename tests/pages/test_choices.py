@@ -117,7 +117,7 @@ def test_it_says_before_the_click_what_a_withdrawal_stops_and_what_goes_on(as_ad
 
 
 def test_where_there_is_much_it_counts_the_card_that_is_asked_for(as_ada, ada, train, monkeypatch):
-    monkeypatch.setattr("portal.rights.choices.COUNTED_AT_ONCE", -1)
+    monkeypatch.setattr("portal.rights.choices.reading.COUNTED_AT_ONCE", -1)
     actions.give(subject_id=ada.pk, purpose_key="train", path="test")
     assert "Count them now" in card(as_ada.get("/choices/"), "train")
     assert "Nothing: no event is held for this alone." in card(as_ada.get("/choices/?count=train"), "train")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from consent import actions, gate
 from consent.models import Gate
 from portal.audit.models import Act
-from portal.rights import pausing
+from portal.rights.choices import pausing
 from tests.events.conftest import move
 from tests.makers import make_batch, make_employee, make_permitted, make_token, send
 from tests.pages.conftest import BACKEND

@@ -8,7 +8,7 @@ import pytest
 
 from consent.models import NoticeVersion, Purpose
 from consent.terms import digest, is_bound
-from portal.rights.prose import summary
+from portal.rights.choices.prose import summary
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 

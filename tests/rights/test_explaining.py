@@ -25,8 +25,8 @@ from portal.people import actions as people
 from portal.people.actions import Profile
 from portal.people.models import Employee
 from portal.register.models import Controller, PurposeRecord, Source, WorksAgreement
-from portal.rights import explaining
-from portal.rights.past import moment
+from portal.rights.choices import explaining
+from portal.rights.choices.past import moment
 from tests.makers import SETTING_UP, make_notice, make_permitted, make_purpose
 from tests.pages.conftest import BACKEND
 

@@ -18,7 +18,7 @@ from consent.verify_receipt import REASONS, Shown, verify
 from portal.audit import trail
 from portal.audit.models import Act
 from portal.audit.values import Action, Actor, ActorKind
-from portal.rights import evidence
+from portal.rights.receipts import evidence
 from tests.makers import make_employee, make_notice, make_purpose
 from tests.rights.conftest import ask, carry_out
 

@@ -16,8 +16,9 @@ from consent import actions as decisions
 from consent.models import Checkpoint, Decision
 from portal.audit import trail
 from portal.audit.values import Action
-from portal.rights import receipt_files, runner
+from portal.rights import runner
 from portal.rights.models import BundlePart, SubjectRequest
+from portal.rights.receipts import files as receipt_files
 from tests.makers import SETTING_UP
 from tests.rights.conftest import ask, carry_out, unzip
 

@@ -12,8 +12,8 @@ from django.test import Client
 from consent import actions
 from consent.models import Decision
 from consent.values import DecisionKind
-from portal.rights import dpv
-from portal.rights.dpv_parts import Answer
+from portal.rights.receipts import dpv
+from portal.rights.receipts.dpv_parts import Answer
 from tests.makers import make_employee, make_notice, make_purpose
 from tests.register.conftest import Company
 

@@ -14,8 +14,8 @@ from portal.audit import trail
 from portal.audit.values import Action, ReadPurpose
 from portal.people.cli import command_actor, employee_of
 from portal.people.models import Employee
-from portal.rights import explaining
-from portal.rights.moments import Unreadable, read_time
+from portal.rights.choices import explaining
+from portal.rights.choices.moments import Unreadable, read_time
 
 
 class Command(BaseCommand):

@@ -17,7 +17,7 @@ from portal.people.models import Employee
 from portal.register.models import PurposeRecord, Recipient, Retention, Source
 from portal.register.standing import concerns
 from portal.rights import calling_back
-from portal.rights.cards import Card, Deck, Ended, Leaving, Reach, listed
+from portal.rights.choices.cards import Card, Deck, Ended, Leaving, Reach, listed
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from portal.http import FAR, rule
-from portal.rights import notices
+from portal.rights.choices import notices
 
 
 @require_safe

@@ -24,12 +24,13 @@ from consent.models import Checkpoint, Purpose
 from consent.values import Closed, NotAllowed
 from portal.http import View, rule
 from portal.people.guards import actor_of
-from portal.rights import actions, saying_no, tasks
-from portal.rights.choices import full_deck
+from portal.rights import actions, tasks
+from portal.rights.choices import saying_no
+from portal.rights.choices.reading import full_deck
+from portal.rights.choices.views_welcome import next_screen
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 from portal.rights.values import NotAllowed as NotPossible
-from portal.rights.views_welcome import next_screen
 
 MOST_WORDS = 2000
 CHOICES, WELCOME = "page:choices", "page:welcome"

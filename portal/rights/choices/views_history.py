@@ -15,8 +15,8 @@ from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.audit.words import actor
 from portal.http import rule
-from portal.rights import explaining
-from portal.rights.moments import Unreadable, read_time
+from portal.rights.choices import explaining
+from portal.rights.choices.moments import Unreadable, read_time
 
 TURNS = (
     Action.DECISION_GIVEN,

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import groupby, zip_longest
 
-from portal.rights.prose import Line
+from portal.rights.choices.prose import Line
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 # Below this two lines have so little in common that marking their words would be harder to read than both in full.

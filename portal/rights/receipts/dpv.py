@@ -7,7 +7,7 @@ notice, whether the person was informed of it, and the exercise of a right; that
 from __future__ import annotations
 
 from consent.values import DecisionKind
-from portal.rights.dpv_parts import OBJECT, OBJECTED, Answer, Node, bases, entities, process, right
+from portal.rights.receipts.dpv_parts import OBJECT, OBJECTED, Answer, Node, bases, entities, process, right
 
 SCHEMA = "https://w3id.org/dpv/schema/dpv-27560#"
 PREFIXES = {

@@ -19,8 +19,8 @@ from consent.values import Basis, DecisionKind, GateState, Grant
 from portal.events.devices_said import Line
 from portal.register.changes import sentence, sentence_less
 from portal.register.models import Source
+from portal.rights.choices.prose import html, summary
 from portal.rights.models import SubjectRequest
-from portal.rights.prose import html, summary
 
 YES = frozenset({DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED})
 STOPPING = frozenset({DecisionKind.WITHDRAWN, DecisionKind.OBJECTED})

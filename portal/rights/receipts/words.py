@@ -16,8 +16,8 @@ from consent.models import Decision, NoticeVersion, Opening, Purpose
 from consent.values import DecisionKind
 from consent.verify_receipt import Refused, Shown
 from portal.audit.models import Act
-from portal.rights import evidence
-from portal.rights.cards import SAID
+from portal.rights.choices.cards import SAID
+from portal.rights.receipts import evidence
 
 LABELS = {
     "action": gettext_lazy("What was done"),

@@ -10,8 +10,9 @@ from pathlib import Path
 from consent import checkpoints, ledger, receipts, verify_receipt
 from consent.models import Decision, Opening
 from consent.receipts import Receipt
-from portal.rights import bundle, evidence
+from portal.rights import bundle
 from portal.rights.models import SubjectRequest
+from portal.rights.receipts import evidence
 from portal.rights.values import Cursor
 
 FOLDER = "receipts/"

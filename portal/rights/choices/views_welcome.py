@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from consent import gate
 from portal.http import rule
-from portal.rights.cards import Card, Deck
-from portal.rights.choices import deck, full_deck
+from portal.rights.choices.cards import Card, Deck
+from portal.rights.choices.reading import deck, full_deck
 
 
 @require_safe

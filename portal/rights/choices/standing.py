@@ -16,8 +16,8 @@ from consent.values import CATEGORIES, DecisionKind, Withheld, milliseconds
 from portal.events import permits
 from portal.events.stricter import NOT_ACKNOWLEDGED, NOT_AGREED
 from portal.people.models import Employee
-from portal.rights.cards import YES, Deck, listed
-from portal.rights.choices import category_words
+from portal.rights.choices.cards import YES, Deck, listed
+from portal.rights.choices.reading import category_words
 
 TAKEN_BACK = frozenset({DecisionKind.WITHDRAWN, DecisionKind.OBJECTED})
 TYPING = frozenset({"keystroke_timing", "keystroke_content"})

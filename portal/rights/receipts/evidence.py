@@ -24,8 +24,8 @@ from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.people.models import Employee
 from portal.register.models import Controller
-from portal.rights import dpv
-from portal.rights.dpv_parts import Answer
+from portal.rights.receipts import dpv
+from portal.rights.receipts.dpv_parts import Answer
 
 CONTROLLER = ("name", "address", "contact", "representative", "dpo_name", "dpo_contact", "authority")
 YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)

@@ -11,8 +11,8 @@ from django.utils.translation import get_language_info
 from consent import terms
 from consent.models import NoticeVersion, Purpose
 from portal.register.changes import sentence, sentence_less
-from portal.rights.prose import html, lines
-from portal.rights.redline import Passage, passages
+from portal.rights.choices.prose import html, lines
+from portal.rights.choices.redline import Passage, passages
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from consent import ledger
 from consent.values import Closed
 from portal.http import rule
 from portal.people.guards import actor_of
-from portal.rights import actions, pausing
+from portal.rights import actions
+from portal.rights.choices import pausing
 
 
 @require_POST

@@ -21,9 +21,9 @@ from portal.people.models import Employee
 from portal.register.models import Flow, PurposeRecord, Source, WorksAgreement
 from portal.register.standing import ALL, concerns, country_of, demanded
 from portal.register.values import Kind, State
-from portal.rights.cards import SAID, listed
-from portal.rights.choices import category_words
-from portal.rights.past import Answer, Moment, moment
+from portal.rights.choices.cards import SAID, listed
+from portal.rights.choices.past import Answer, Moment, moment
+from portal.rights.choices.reading import category_words
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from consent import receipts as issuing
 from consent.models import Decision
 from consent.verify_receipt import MOST_BYTES, Refused, Shown
 from portal.http import page_number, pager, rule
-from portal.rights import evidence, receipt_words
 from portal.rights.guards import own_entry
+from portal.rights.receipts import evidence, words
 
 PAGE = 50
 PROOF = "text/plain; charset=utf-8"
@@ -32,12 +32,12 @@ def receipts(request: HttpRequest) -> HttpResponse:
     number = page_number(request.GET)
     everything = request.GET.get("show") == "all"
     start = (number - 1) * PAGE
-    rows = receipt_words.rows(request.user.pk, slice(start, start + PAGE + 1), everything=everything)
+    rows = words.rows(request.user.pk, slice(start, start + PAGE + 1), everything=everything)
     if number > 1 and not rows:
         raise Http404
     shown = {
         "rows": rows[:PAGE],
-        "waiting": receipt_words.waiting(request.user.pk) if number == 1 else [],
+        "waiting": words.waiting(request.user.pk) if number == 1 else [],
         "everything": everything,
         "pager": pager(request.GET, number, more=len(rows) > PAGE, text=_("Page %(page)d") % {"page": number}),
     }
@@ -60,7 +60,7 @@ def _issued(index: int) -> issuing.Receipt | None:
 def _page(request: HttpRequest, index: int, issued: issuing.Receipt | None) -> HttpResponse:
     found = verify_receipt.verify(issued.text, _keys()) if issued else None
     shown = {
-        "row": receipt_words.row(request.user.pk, index),
+        "row": words.row(request.user.pk, index),
         "receipt": issued,
         "found": found,
         "shown": found.shown(_) if isinstance(found, Shown) else [],
@@ -109,9 +109,9 @@ def _keys() -> list[str]:
 def verify(request: HttpRequest) -> HttpResponse:
     """Verify in the browser, or where that cannot, here: nothing of what is sent is kept."""
     keys = _keys()
-    shown: dict[str, Any] = {"keys": keys, "words": receipt_words.for_browser()}
+    shown: dict[str, Any] = {"keys": keys, "words": words.for_browser()}
     if request.method == "POST":
-        shown["verdict"] = receipt_words.verdict(verify_receipt.verify(_sent(request), keys))
+        shown["verdict"] = words.verdict(verify_receipt.verify(_sent(request), keys))
     return render(request, "receipts/verify.html", shown)
 
 

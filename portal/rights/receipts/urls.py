@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.rights import views_receipts as views
+from portal.rights.receipts import views as views
 
 urlpatterns = [
     path("", views.receipts, name="receipts"),

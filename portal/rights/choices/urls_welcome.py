@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.rights import views_welcome as views
+from portal.rights.choices import views_welcome as views
 
 urlpatterns = [
     path("", views.welcome, name="welcome"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.rights import views_choices as views
-from portal.rights import views_history, views_notices, views_pause
+from portal.rights.choices import views as views
+from portal.rights.choices import views_history, views_notices, views_pause
 
 urlpatterns = [
     path("", views.choices, name="choices"),
