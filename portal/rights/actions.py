@@ -149,7 +149,7 @@ def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     found.decided_by = actor_key(by)
     found.proposed_refusal = found.reason_code = found.reason = ""
     act(Action.REQUEST_APPROVED, found, by)
-    if found.kind in plans.PLANS:
+    if found.plan_name in plans.PLANS:
         found.state = State.PROCESSING
         plan(found)
     else:

@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 
 from consent.values import Scope, milliseconds
 from portal.rights.values import (
+    ACCOUNT,
     CLOSED_STATES,
     COPIES,
     STEP_LABELS,
@@ -125,6 +126,8 @@ class SubjectRequest(models.Model):
     state = models.CharField(max_length=24, choices=State.choices, default=State.RECEIVED)
     format = models.CharField(max_length=8, choices=Format.choices, default=Format.CSV)
     scope = models.JSONField(default=dict)
+    # An erasure of the account itself: the data, and then every trace that names the person.
+    account = models.BooleanField(default=False)
     ground = models.CharField(max_length=40, blank=True)
     # Which purpose it follows from: a yes taken back or lapsed, an objection, the end of the purpose.
     purpose_key = models.CharField(max_length=64, blank=True)
@@ -144,6 +147,11 @@ class SubjectRequest(models.Model):
     # A refusal's date is never extended (Art. 12(4)), so the first date stays.
     first_due = models.DateField()
     rule = models.CharField(max_length=40)
+    # Which holidays counted, and of which version of the data: so that the date can be found again.
+    calendar = models.CharField(max_length=40, blank=True)
+    calendar_version = models.CharField(max_length=24, blank=True)
+    # Days of waiting for the person that do not count, where the rule has such days.
+    stopped_days = models.PositiveSmallIntegerField(default=0)
     explanation = models.TextField()
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.TextField(blank=True)
@@ -161,6 +169,11 @@ class SubjectRequest(models.Model):
     # Counts of a person's events lie in no clear column: what was counted and what was certified is sealed.
     sealed_tally = models.BinaryField(null=True)
     sealed_certificate = models.BinaryField(null=True)
+    # What the person wrote beyond the scope: what is wrong and what is right, what a complaint is about.
+    sealed_details = models.BinaryField(null=True)
+    # The same was asked before and is still open: that one answers both.
+    joined_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="joined")
+    certificate_checked_at = models.DateTimeField(null=True, blank=True)
 
     objects = SubjectRequestQuerySet.as_manager()
 
@@ -199,6 +212,11 @@ class SubjectRequest(models.Model):
     def is_private(self) -> bool:
         """Return whether it is a deletion that follows from an answer, and that nobody has to do anything about."""
         return self.tells_an_answer and self.kind == Kind.ERASURE and self.state not in WANTS_SOMEBODY
+
+    @property
+    def plan_name(self) -> str:
+        """Return the name of the plan that answers it (plans.PLANS)."""
+        return ACCOUNT if self.account else self.kind
 
     @property
     def is_copy(self) -> bool:
@@ -253,6 +271,11 @@ class SubjectRequest(models.Model):
     def certificate(self) -> dict[str, Any] | None:
         """Return certificate.json as it was signed, or None while there is none."""
         return self._opened(self.sealed_certificate, "certificate")
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Return what the person wrote, empty where there is nothing beyond the scope."""
+        return self._opened(self.sealed_details, "details") or {}
 
     @property
     def tally(self) -> dict[str, Any] | None:
@@ -314,6 +337,7 @@ class Bundle(models.Model):
     epoch = models.PositiveIntegerField()
     made_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    downloads = models.PositiveSmallIntegerField(default=0)
     # The table of contents: names, digests, sizes and counts, sealed under the bundle's own key.
     sealed_index = models.BinaryField(null=True)
 

@@ -103,7 +103,7 @@ def plan(request: SubjectRequest) -> None:
     StepRun.objects.bulk_create(
         [
             StepRun(request=request, position=position, name=name)
-            for position, name in enumerate(plans.names(request.kind))
+            for position, name in enumerate(plans.names(request.plan_name))
         ],
         ignore_conflicts=True,
     )

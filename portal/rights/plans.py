@@ -61,9 +61,9 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def names(kind: str) -> list[str]:
-    return [step.__name__ for step in PLANS[kind].steps]
+def names(plan: str) -> list[str]:
+    return [step.__name__ for step in PLANS[plan].steps]
 
 
-def step(kind: str, name: str) -> Step:
-    return next(each for each in PLANS[kind].steps if each.__name__ == name)
+def step(plan: str, name: str) -> Step:
+    return next(each for each in PLANS[plan].steps if each.__name__ == name)

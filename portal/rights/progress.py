@@ -17,7 +17,7 @@ from portal.rights.values import State
 
 def finish(request: SubjectRequest) -> None:
     """Close a request whose steps are all done, in the caller's fenced transaction."""
-    plan = plans.PLANS[request.kind]
+    plan = plans.PLANS[request.plan_name]
     SubjectRequest.objects.held(request).update(
         state=plan.ends, closed_at=Now(), lease_until=None, wake_at=None, failures=0, reason=""
     )

@@ -55,7 +55,7 @@ def _chunk(request: SubjectRequest) -> bool:
     if run is None:
         progress.finish(request)
         return False
-    step = plans.step(request.kind, run.name)
+    step = plans.step(request.plan_name, run.name)
     return record(request, run, step(request, run.cursor))
 
 

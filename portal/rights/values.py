@@ -26,6 +26,8 @@ class Kind(TextChoices):
     COMPLAINT = "complaint", _("A complaint")
 
 
+# The plan of an erasure that takes the account as well.
+ACCOUNT = "account"
 COPIES = frozenset({Kind.ACCESS, Kind.PORTABILITY})
 
 
