@@ -23,7 +23,7 @@ from portal.http import Problem, cursor_of, offset_of
 from portal.people.models import Employee
 from portal.people.subjects import find, subject_or_404
 from portal.people.tokens import Bearer, Token
-from portal.rights import actions, tasks
+from portal.rights import actions, handling, tasks
 from portal.rights.certificate import outline
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key
@@ -207,23 +207,23 @@ def _decided(request: HttpRequest, request_id: UUID, action: Callable[..., Any],
 
 @router.post("/subject-requests/{uuid:request_id}/approve", auth=Bearer("requests.handle"), response=RequestOut)
 def approve(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    return _decided(request, request_id, actions.approve)
+    return _decided(request, request_id, handling.approve)
 
 
 @router.post("/subject-requests/{uuid:request_id}/refuse", auth=Bearer("requests.handle"), response={202: RequestOut})
 def refuse(request: HttpRequest, request_id: UUID, body: RefuseIn) -> Status[dict[str, Any]]:
     """Propose a refusal; it stands once two people have signed it off."""
-    return Status(202, _decided(request, request_id, actions.refuse, ground=body.reason, note=body.note))
+    return Status(202, _decided(request, request_id, handling.refuse, ground=body.reason, note=body.note))
 
 
 @router.post("/subject-requests/{uuid:request_id}/extend", auth=Bearer("requests.handle"), response=RequestOut)
 def extend(request: HttpRequest, request_id: UUID, body: ExtendIn) -> dict[str, Any]:
-    return _decided(request, request_id, actions.extend, reason=body.reason)
+    return _decided(request, request_id, handling.extend, reason=body.reason)
 
 
 @router.post("/subject-requests/{uuid:request_id}/cancel", auth=Bearer("requests.handle"), response=RequestOut)
 def cancel(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    return _decided(request, request_id, actions.cancel)
+    return _decided(request, request_id, handling.cancel)
 
 
 # --- handing over

@@ -19,7 +19,7 @@ from portal.audit import trail
 from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of, recent_sign_in, signed_in_recently
-from portal.rights import actions, forms, pages, tasks
+from portal.rights import actions, forms, handling, pages, tasks
 from portal.rights.guards import own_request
 from portal.rights.models import SubjectRequest
 from portal.rights.stopping import stop_and_erase
@@ -153,7 +153,7 @@ def _attached(answer: HttpResponse, name: str, size: int) -> HttpResponse:
 @own_request
 def cancel(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     try:
-        actions.cancel(request=found, by=actor_of(request, about=found.subject_id))
+        handling.cancel(request=found, by=actor_of(request, about=found.subject_id))
         messages.success(request, _("Cancelled. Nothing was deleted and nothing was handed out."))
     except NotAllowed as error:
         messages.error(request, error.detail)

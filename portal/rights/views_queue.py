@@ -17,7 +17,7 @@ from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of
 from portal.people.subjects import line_of
-from portal.rights import actions, forms, pages, tasks
+from portal.rights import forms, handling, pages, tasks
 from portal.rights.guards import own_case
 from portal.rights.models import SubjectRequest
 from portal.rights.values import NotAllowed, State
@@ -46,7 +46,7 @@ def case(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
 
 
 def _case(request: HttpRequest, found: SubjectRequest, form: forms.RefusalForm) -> HttpResponse:
-    why_not = actions.why_not_handle(found, actor_of(request))
+    why_not = handling.why_not_handle(found, actor_of(request))
     shown = pages.case(found, why_not, request.user) | {"form": form}
     return render(request, "rights/case.html", shown, status=422 if form.is_bound else 200)
 
@@ -77,7 +77,7 @@ def _outcome(decided: SubjectRequest) -> str:
 @require_POST
 @own_case
 def approve(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
-    return _decided(request, found, actions.approve)
+    return _decided(request, found, handling.approve)
 
 
 @require_POST
@@ -86,10 +86,10 @@ def refuse(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     form = forms.RefusalForm(request.POST, kind=found.kind)
     if not form.is_valid():
         return _case(request, found, form)
-    return _decided(request, found, actions.refuse, **form.cleaned_data)
+    return _decided(request, found, handling.refuse, **form.cleaned_data)
 
 
 @require_POST
 @own_case
 def retry(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
-    return _decided(request, found, actions.retry)
+    return _decided(request, found, handling.retry)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from consent import actions, gate
 from consent.models import Decision, Purpose
 from portal.register.models import PurposeRecord
-from portal.rights import actions as rights
+from portal.rights import handling
 from portal.rights.ending import after_retirement
 from portal.rights.models import SubjectRequest
 from tests.makers import make_batch, make_employee, make_notice, make_purpose, make_token, send
@@ -261,7 +261,7 @@ def test_the_first_line_of_the_overview_says_what_goes_on_after_a_no(said_yes, a
 
 
 def test_an_objection_that_is_upheld_leads_to_what_was_erased(as_ada, ada, lea, objected):
-    rights.approve(request=objected, by=person(lea))
+    handling.approve(request=objected, by=person(lea))
     shown = card(as_ada.get("/choices/"), "protect")
     assert "Your objection was upheld on" in shown
     erasure = SubjectRequest.objects.get(kind="erasure")
@@ -271,7 +271,7 @@ def test_an_objection_that_is_upheld_leads_to_what_was_erased(as_ada, ada, lea, 
 def test_an_objection_that_is_turned_down_says_why_and_what_can_be_done(as_ada, ada, lea, objected):
     second = make_employee("Lou Lind", roles=["legal"])
     for who in (lea, second):
-        rights.refuse(request=objected, by=person(who), ground="legal_claims", note="A case is pending in court.")
+        handling.refuse(request=objected, by=person(who), ground="legal_claims", note="A case is pending in court.")
     shown = read(as_ada, "protect")
     assert "turned down on" in shown
     assert "A case is pending in court." in shown

@@ -12,7 +12,7 @@ import rfc8785
 from django.utils import timezone
 
 from portal.audit.models import Act
-from portal.rights import actions, runner
+from portal.rights import actions, handling, runner
 from portal.rights.models import Bundle, SubjectRequest
 from tests.makers import make_token
 from tests.rights.conftest import carry_out, person, stored
@@ -187,7 +187,7 @@ def test_a_refusal_by_a_program_waits_for_two_people(hana, lea, call, bot, other
     assert (answer.status_code, answer.json()["state"]) == (202, "in_review")
     request = SubjectRequest.objects.get()
     for by, state in ((hana, "in_review"), (hana, "in_review"), (lea, "refused")):
-        actions.refuse(request=request, by=person(by), ground="legal_claims")
+        handling.refuse(request=request, by=person(by), ground="legal_claims")
         assert call(bot, "get", f"{BASE}/{found['id']}").json()["state"] == state
     assert call(bot, "get", f"{BASE}/{found['id']}").json()["reason"]
 

@@ -16,7 +16,7 @@ from consent.values import NotAllowed as ConsentRefused
 from consent.values import Scope
 from portal.audit.models import Act
 from portal.audit.values import Actor, ActorKind
-from portal.rights import actions
+from portal.rights import actions, handling
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind, NotAllowed
 from tests.makers import make_employee, make_permitted, make_purpose
@@ -40,7 +40,7 @@ def refused(call, **named):
 
 
 def test_a_colleague_who_handles_requests_approves(asked, hana):
-    assert actions.approve(request=asked, by=person(hana)).state == "processing"
+    assert handling.approve(request=asked, by=person(hana)).state == "processing"
     assert asked.steps.count() == 11
     assert Act.objects.filter(action="request.approved", case=str(asked.pk)).count() == 1
 
@@ -50,40 +50,40 @@ def test_nobody_decides_on_what_concerns_them_or_their_line(ada, asked):
     type(ada).objects.filter(pk=ada.pk).update(manager=chief)
     report = make_employee("Report", roles=["hr"], manager=ada)
     for each in (chief, report):
-        assert refused(actions.approve, request=asked, by=person(each)) == "handler.concerned"
-        assert refused(actions.refuse, request=asked, by=person(each), ground="archival") == "handler.concerned"
-    assert refused(actions.approve, request=asked, by=person(ada)) == "handler.not_permitted"
+        assert refused(handling.approve, request=asked, by=person(each)) == "handler.concerned"
+        assert refused(handling.refuse, request=asked, by=person(each), ground="archival") == "handler.concerned"
+    assert refused(handling.approve, request=asked, by=person(ada)) == "handler.not_permitted"
 
 
 def test_nobody_decides_on_what_they_opened(ada, hana):
     request = actions.open_request(kind=Kind.ERASURE, subject_id=ada.pk, by=person(hana), opened_by="staff")
-    assert refused(actions.approve, request=request, by=person(hana)) == "handler.opened_it"
+    assert refused(handling.approve, request=request, by=person(hana)) == "handler.opened_it"
 
 
 def test_a_command_and_the_system_decide_nothing(asked):
     for kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        assert refused(actions.approve, request=asked, by=Actor(kind, "x")) == "handler.not_permitted"
+        assert refused(handling.approve, request=asked, by=Actor(kind, "x")) == "handler.not_permitted"
 
 
 def test_a_refusal_needs_a_listed_ground_and_a_second_person(asked, hana, lea):
-    assert refused(actions.refuse, request=asked, by=person(hana), ground="no time") == "ground.unknown"
-    assert actions.refuse(request=asked, by=person(hana), ground="legal_claims").state == "in_review"
-    assert actions.refuse(request=asked, by=person(lea), ground="archival").state == "in_review"
-    found = actions.refuse(request=asked, by=person(hana), ground="archival")
+    assert refused(handling.refuse, request=asked, by=person(hana), ground="no time") == "ground.unknown"
+    assert handling.refuse(request=asked, by=person(hana), ground="legal_claims").state == "in_review"
+    assert handling.refuse(request=asked, by=person(lea), ground="archival").state == "in_review"
+    found = handling.refuse(request=asked, by=person(hana), ground="archival")
     assert (found.state, found.reason_code) == ("refused", "archival")
-    assert refused(actions.approve, request=asked, by=person(lea)) == "request.decided"
+    assert refused(handling.approve, request=asked, by=person(lea)) == "request.decided"
 
 
 def test_a_program_never_completes_a_refusal(asked, hana):
     other = Actor(ActorKind.CLIENT, "other", "client")
-    actions.refuse(request=asked, by=person(hana), ground="archival")
-    assert actions.refuse(request=asked, by=other, ground="archival").state == "in_review"
-    assert actions.refuse(request=asked, by=person(hana), ground="archival").state == "in_review"
+    handling.refuse(request=asked, by=person(hana), ground="archival")
+    assert handling.refuse(request=asked, by=other, ground="archival").state == "in_review"
+    assert handling.refuse(request=asked, by=person(hana), ground="archival").state == "in_review"
 
 
 def test_an_approval_clears_a_refusal_that_was_proposed(asked, hana, lea):
-    actions.refuse(request=asked, by=person(hana), ground="archival")
-    found = actions.approve(request=asked, by=person(lea))
+    handling.refuse(request=asked, by=person(hana), ground="archival")
+    found = handling.approve(request=asked, by=person(lea))
     assert (found.state, found.proposed_refusal, found.reason) == ("processing", "", "")
 
 
@@ -110,15 +110,15 @@ def test_the_day_of_receipt_is_the_persons_day():
 
 def test_an_extension_counts_from_the_receipt_and_moves_no_refusal(asked, hana):
     SubjectRequest.objects.filter(pk=asked.pk).update(received=datetime(2026, 1, 31, 12, tzinfo=ZoneInfo("UTC")))
-    found = actions.extend(request=asked, by=person(hana), reason="complexity")
+    found = handling.extend(request=asked, by=person(hana), reason="complexity")
     assert found.due == date(2026, 4, 30)
     assert found.first_due == asked.first_due
-    assert refused(actions.extend, request=asked, by=person(hana), reason="complexity") == "extension.not_possible"
+    assert refused(handling.extend, request=asked, by=person(hana), reason="complexity") == "extension.not_possible"
 
 
 def test_no_extension_after_the_first_month(asked, hana):
     SubjectRequest.objects.update(first_due=date(2026, 1, 1), due=date(2026, 1, 1))
-    assert refused(actions.extend, request=asked, by=person(hana), reason="complexity") == "extension.not_possible"
+    assert refused(handling.extend, request=asked, by=person(hana), reason="complexity") == "extension.not_possible"
 
 
 def test_a_double_click_makes_one_request_and_later_ones_another(ada):
@@ -146,7 +146,7 @@ def test_an_objection_stops_collection_and_is_erased_once_upheld(ada, lea, soon)
     _recorded, request = actions.object_to(subject_id=ada.pk, purpose_key="safety", by=person(ada), path="/choices/")
     assert (request.kind, request.state) == ("objection", "in_review")
     assert "safety" not in gate.read(ada.pk).grants
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     erasure = SubjectRequest.objects.get(kind="erasure")
     assert erasure.wanted.purposes == {"safety"}
     assert carry_out(erasure).state == "delivered"
@@ -162,7 +162,7 @@ def make_objectionable(employee):
 def test_a_restriction_holds_once_it_is_granted(ada, hana):
     request = ask(ada, Kind.RESTRICTION, scope=Scope(categories=frozenset({"scrolling"})))
     assert gate.read(ada.pk).restrictions == ()
-    actions.approve(request=request, by=person(hana))
+    handling.approve(request=request, by=person(hana))
     assert len(gate.read(ada.pk).restrictions) == 1
 
 

@@ -17,7 +17,7 @@ from consent.note import Verifier
 from consent.values import Scope
 from portal.audit.models import Act
 from portal.events import reading
-from portal.rights import actions, renewal, runner
+from portal.rights import actions, handling, renewal, runner
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed
 from portal.stack.proofs import certificate_holds
@@ -119,7 +119,7 @@ def test_a_withdrawal_in_72_hours_waits_and_can_be_cancelled(recorded):
     )
     assert not runner.advance(request.pk)
     assert len(stored(recorded)) == 24
-    actions.cancel(request=request, by=person(recorded))
+    handling.cancel(request=request, by=person(recorded))
     assert SubjectRequest.objects.get().state == "withdrawn"
 
 
@@ -219,7 +219,7 @@ def test_it_can_be_cancelled_until_the_fence_stands(recorded):
     runner.advance(request.pk)
     assert not SubjectRequest.objects.get().can_cancel
     with pytest.raises(NotAllowed) as refused:
-        actions.cancel(request=request, by=person(recorded))
+        handling.cancel(request=request, by=person(recorded))
     assert refused.value.code == "request.irreversible"
     assert carry_out(request).state == "delivered"
 
@@ -227,7 +227,7 @@ def test_it_can_be_cancelled_until_the_fence_stands(recorded):
 def test_an_erasure_cancelled_after_its_new_key_does_not_hinder_the_next(recorded):
     request = erase(recorded)
     runner.advance(request.pk)
-    actions.cancel(request=request, by=person(recorded))
+    handling.cancel(request=request, by=person(recorded))
     assert not runner.advance(request.pk)
     assert len(stored(recorded)) == 24
     StepRun.objects.all().delete()

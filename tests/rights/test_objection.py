@@ -12,7 +12,7 @@ from consent import gate
 from consent.models import Decision
 from portal.people.models import Employee
 from portal.register.models import Source
-from portal.rights import actions, calling_back
+from portal.rights import actions, calling_back, handling
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind, NotAllowed, State
 from tests.makers import make_employee, make_purpose, make_token
@@ -137,12 +137,12 @@ def test_a_program_decides_on_no_objection(client, protected):
 def test_legal_of_the_persons_own_line_does_not_decide(protected, chief):
     Employee.objects.filter(pk=protected.pk).update(manager=chief)
     request = object_to(protected)
-    assert code_of(actions.approve, request=request, by=person(chief)) == "handler.concerned"
+    assert code_of(handling.approve, request=request, by=person(chief)) == "handler.concerned"
 
 
 def test_upheld_means_that_what_is_kept_for_it_alone_is_deleted(protected, lea):
     request = object_to(protected)
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     erasure = SubjectRequest.objects.get(kind="erasure")
     assert (erasure.ground, erasure.purpose_key, erasure.state) == ("objection_to_processing", "protect", "processing")
     assert carry_out(erasure).state == "delivered"
@@ -154,8 +154,8 @@ def test_turned_down_needs_reasons_and_two_of_legal(as_, protected, hana, lea, l
     answer = as_(lea).post(f"/queue/{request.pk}/refuse/", {"ground": "compelling_legitimate_grounds", "note": " "})
     assert answer.status_code == 422
     named = {"request": request, "by": person(lea), "ground": "compelling_legitimate_grounds"}
-    assert code_of(actions.refuse, **named) == "reason.missing"
-    assert code_of(actions.refuse, **named | {"ground": "archival", "note": "x"}) == "ground.unknown"
+    assert code_of(handling.refuse, **named) == "reason.missing"
+    assert code_of(handling.refuse, **named | {"ground": "archival", "note": "x"}) == "ground.unknown"
     reasons = {"ground": "compelling_legitimate_grounds", "note": "Two break-ins this year."}
     as_(lea).post(f"/queue/{request.pk}/refuse/", reasons)
     as_(hana).post(f"/queue/{request.pk}/refuse/", reasons)
@@ -171,14 +171,14 @@ def test_turned_down_needs_reasons_and_two_of_legal(as_, protected, hana, lea, l
 def test_compelling_grounds_turn_down_nothing_but_an_objection(protected, hana):
     request = actions.open_request(kind=Kind.RESTRICTION, subject_id=protected.pk, by=person(protected))
     named = {"request": request, "by": person(hana), "ground": "compelling_legitimate_grounds", "note": "x"}
-    assert code_of(actions.refuse, **named) == "ground.unknown"
+    assert code_of(handling.refuse, **named) == "ground.unknown"
 
 
 @pytest.fixture
 def turned_down(protected, lea, lou):
     request = object_to(protected)
     for who in (lea, lou):
-        actions.refuse(request=request, by=person(who), ground="legal_claims", note="A case in court.")
+        handling.refuse(request=request, by=person(who), ground="legal_claims", note="A case in court.")
     request.refresh_from_db()
     assert request.state == "refused"
     return request
@@ -200,7 +200,7 @@ def test_and_so_does_one_after_the_objection_was_turned_down(protected, turned_d
 def test_upheld_afterwards_takes_what_the_withdrawal_had_left(protected, lea):
     request = object_to(protected)
     carry_out(withdraw(protected))
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     carry_out(SubjectRequest.objects.get(ground="objection_to_processing"))
     assert stored(protected) == []
 
@@ -221,7 +221,7 @@ def test_nobody_can_confirm_again_while_it_is_undecided_but_afterwards(as_, prot
     page = as_(protected).post("/choices/protect/acknowledge/", follow=True)
     assert "Your objection is not yet decided" in text(page)
     assert "protect" not in gate.read(protected.pk).grants
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     as_(protected).post("/choices/protect/acknowledge/")
     assert "protect" in gate.read(protected.pk).grants
 
@@ -271,7 +271,7 @@ def test_one_through_a_connected_system_stops_collection_at_once_too(client, pro
     assert request.state == "in_review"
     decision = Decision.objects.for_subject(protected.pk).latest("leaf_idx")
     assert (decision.kind, decision.purpose_key, decision.path) == ("objected", "protect", "request:client")
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     carry_out(SubjectRequest.objects.get(kind="erasure"))
     assert "protect" not in {each for row in stored(protected) for each in row["purposes"].split(",")}
 
@@ -279,7 +279,7 @@ def test_one_through_a_connected_system_stops_collection_at_once_too(client, pro
 def test_one_that_names_only_a_category_takes_no_more_when_it_is_upheld(client, protected, lea):
     send_objection(client, protected, scope={"categories": ["scrolling"]})
     request = SubjectRequest.objects.get(kind="objection")
-    actions.approve(request=request, by=person(lea))
+    handling.approve(request=request, by=person(lea))
     erasure = SubjectRequest.objects.get(kind="erasure")
     assert erasure.scope == {"categories": ["scrolling"], "purposes": ["protect"]}
 
@@ -299,7 +299,7 @@ def test_sent_again_after_a_new_answer_it_ends_nothing_that_was_answered_since(c
     headers = {"authorization": f"Bearer {token}", "Idempotency-Key": "letter-18"}
     body = {"kind": "objection", "subject": str(protected.pk)}
     client.post(BASE, body, content_type="application/json", headers=headers)
-    actions.approve(request=SubjectRequest.objects.get(kind="objection"), by=person(lea))
+    handling.approve(request=SubjectRequest.objects.get(kind="objection"), by=person(lea))
     actions.acknowledge(subject_id=protected.pk, purpose_key="protect", path="/choices/")
     answer = client.post(BASE, body, content_type="application/json", headers=headers)
     assert (answer.status_code, answer.json()["state"]) == (200, "delivered")

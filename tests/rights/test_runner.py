@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.audit.models import Act
 from portal.events import rewrite
-from portal.rights import actions, bundle, plans, progress, renewal, runner, tasks
+from portal.rights import bundle, handling, plans, progress, renewal, runner, tasks
 from portal.rights.models import Bundle, BundlePart, StepRun, SubjectRequest
 from portal.rights.values import Fenced, Kind, NotAllowed, Wait
 from portal.vault import objects
@@ -170,7 +170,7 @@ def test_an_overtaken_worker_leaves_no_piece_in_the_vault(recorded):
 def test_a_cancelled_request_takes_no_more_writes(recorded):
     request = ask(recorded)
     worker = claimed(request)
-    actions.cancel(request=request, by=person(recorded))
+    handling.cancel(request=request, by=person(recorded))
     with pytest.raises(Fenced), worker.fenced():
         pass
     assert not runner.advance(request.pk)
@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_and_the_copy_is_made_once_there_is_room(hana, recor
     assert "no space" in request.reason
     assert list(objects.names("bundles/")) == []
     assert Act.objects.filter(action="request.stuck").count() == 1
-    actions.retry(request=request, by=person(hana))
+    handling.retry(request=request, by=person(hana))
     assert carry_out(request).state == "ready"
 
 
@@ -268,4 +268,4 @@ def test_a_nudge_without_a_broker_is_swallowed_and_quick(recorded, settings, mon
 def test_a_hand_cannot_retry_what_it_may_not_handle(recorded, ben):
     request = ask(recorded)
     with pytest.raises(NotAllowed):
-        actions.retry(request=request, by=person(ben))
+        handling.retry(request=request, by=person(ben))
