@@ -1,4 +1,4 @@
-"""What a person asks for or has asked: requests, withdrawals, objections, a pause, a download. Nothing enqueues here."""
+"""What a person asks for or has asked: requests, withdrawals, objections, a pause, a download.."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What those who handle requests do with them: approve, refuse, take more time, cancel, go on. Nothing enqueues here."""
+"""What those who handle requests do with them: approve, refuse, take more time, cancel, go on.."""
 
 from __future__ import annotations
 
