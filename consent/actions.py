@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -262,14 +263,17 @@ def resume(*, subject_id: UUID) -> None:
 
 
 @transaction.atomic
-def restrict(*, subject_id: UUID, scope: Scope) -> str:
-    """Stop the processing of what is in the scope until lifted."""
+def restrict(*, subject_id: UUID, scope: Scope, key: str = "", ground: str = "") -> str:
+    """Stop the processing of what is in the scope until lifted; with a key of the caller's own, safe to repeat."""
     row = _row(subject_id)
-    made = {
-        "key": _new_key(),
+    if key and any(each["key"] == key for each in row.restrictions):
+        return key
+    made: dict[str, Any] = {
+        "key": key or _new_key(),
         "scope": scope.to_json(),
         "from_ms": milliseconds(timezone.now()),
         "to_ms": None,
+        **({"ground": ground} if ground else {}),
     }
     row.restrictions.append(made)
     _save(row, "restrictions")

@@ -95,6 +95,7 @@ def evaluate(subject_id: UUID, row: Sequence[Any]) -> GateState:
 
 
 Chains = dict[str, tuple[Grant, ...]]
+About = tuple[str, int, str, str, str]
 Parsed = tuple[Chains, tuple[Pause, ...], tuple[Restriction, ...], tuple[Fence, ...]]
 
 
@@ -162,7 +163,7 @@ def permission(notice: NoticeVersion, at: datetime) -> dict[str, Any]:
 
 
 def _restriction(raw: dict[str, Any]) -> Restriction:
-    return Restriction(raw["key"], Scope.from_json(raw["scope"]), raw["from_ms"], raw["to_ms"])
+    return Restriction(raw["key"], Scope.from_json(raw["scope"]), raw["from_ms"], raw["to_ms"], raw.get("ground", ""))
 
 
 def _fence(raw: dict[str, Any]) -> Fence:
@@ -177,6 +178,7 @@ def allows(
     source: str,
     t_ms: int,
     app: str = "unknown",
+    collector: str = "",
     imported: bool = False,
 ) -> Withheld | None:
     """Return why this may not be kept for this purpose, or None if it may.
@@ -192,7 +194,7 @@ def allows(
         return Withheld.BEFORE_GRANT
     if any(pause.from_ms <= t_ms < pause.to_ms for pause in state.pauses):
         return Withheld.PAUSED
-    about = (category, t_ms, source, app)
+    about = (category, t_ms, source, app, collector)
     if any(_restricts(each, purpose, about) for each in state.restrictions):
         return Withheld.RESTRICTED
     if any(_fences(each, purpose, about) for each in state.fences):
@@ -200,11 +202,11 @@ def allows(
     return None
 
 
-def _restricts(each: Restriction, purpose: str, about: tuple[str, int, str, str]) -> bool:
+def _restricts(each: Restriction, purpose: str, about: About) -> bool:
     # While it stands nothing in its scope is processed, whenever it was observed.
     meanwhile = each.to_ms is None or each.from_ms <= about[1] < each.to_ms
     return meanwhile and each.scope.concerns(purpose) and each.scope.covers(*about)
 
 
-def _fences(each: Fence, purpose: str, about: tuple[str, int, str, str]) -> bool:
+def _fences(each: Fence, purpose: str, about: About) -> bool:
     return about[1] < each.asked_ms and each.scope.concerns(purpose) and each.scope.covers(*about)

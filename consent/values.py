@@ -92,6 +92,8 @@ class Scope:
     sources: frozenset[str] | None = None
     apps: frozenset[str] | None = None
     purposes: frozenset[str] | None = None
+    # Installations and programs that sent it, as the store names them.
+    collectors: frozenset[str] | None = None
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Scope:
@@ -102,6 +104,7 @@ class Scope:
             sources=_read_set(raw.get("sources")),
             apps=_read_set(raw.get("apps")),
             purposes=_read_set(raw.get("purposes")),
+            collectors=_read_set(raw.get("collectors")),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -113,10 +116,11 @@ class Scope:
             "sources": _write_set(self.sources),
             "apps": _write_set(self.apps),
             "purposes": _write_set(self.purposes),
+            "collectors": _write_set(self.collectors),
         }
         return {name: value for name, value in narrowed.items() if value is not None}
 
-    def covers(self, category: str, t: int, source: str, app: str) -> bool:
+    def covers(self, category: str, t: int, source: str, app: str, collector: str = "") -> bool:
         """Ask of everything but the purpose, which belongs to the use and not to the event."""
         return (
             (self.categories is None or category in self.categories)
@@ -124,6 +128,7 @@ class Scope:
             and (self.to_ms is None or t < self.to_ms)
             and (self.sources is None or source in self.sources)
             and (self.apps is None or app in self.apps)
+            and (self.collectors is None or collector in self.collectors)
         )
 
     def concerns(self, purpose: str) -> bool:
@@ -191,12 +196,20 @@ class Pause:
 
 @dataclass(frozen=True)
 class Restriction:
-    """Standing while `to_ms` is None; afterwards it still holds for what was observed meanwhile."""
+    """Standing while `to_ms` is None; afterwards it still holds for what was observed meanwhile.
+
+    `ground` is the code of why, as whoever restricts has it.
+    """
 
     key: str
     scope: Scope
     from_ms: int
     to_ms: int | None = None
+    ground: str = ""
+
+    @property
+    def stands(self) -> bool:
+        return self.to_ms is None
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,8 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "") -> Htt
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     if state is not None:
         devices.asked(known.sender, state)
-    body = msgspec.json.encode(_permissions(employee, named, known, state or GateState(employee.pk, 0, 0)))
+    said = _permissions(employee, named, known, state or GateState(employee.pk, 0, 0), _writer(token))
+    body = msgspec.json.encode(said)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("If-None-Match", ""), tag):
@@ -157,9 +158,11 @@ def _matches(asked: str, tag: str) -> bool:
     return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
 
 
-def _permissions(employee: Employee, source: Source, known: hot.Known, state: GateState) -> dict[str, object]:
+def _permissions(
+    employee: Employee, source: Source, known: hot.Known, state: GateState, writer: str
+) -> dict[str, object]:
     now = round(timezone.now().timestamp() * 1000)
-    keeper = Gatekeeper(state, source, known, employee, imported=source.kind == Kind.IMPORT)
+    keeper = Gatekeeper(state, source, known, employee, source.kind == Kind.IMPORT, writer)
     verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
     until = state.paused_until(now)
     return {

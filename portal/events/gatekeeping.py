@@ -101,8 +101,10 @@ Stretch = tuple[int, int, Share, Verdicts, bool]
 class Gatekeeper:
     """What a person's gate says about a source, remembered for as long as one batch takes."""
 
-    def __init__(self, state: GateState, source: Source, known: Known, employee: Employee, imported: bool) -> None:
-        self.state, self.source, self.imported = state, source.key, imported
+    def __init__(
+        self, state: GateState, source: Source, known: Known, employee: Employee, imported: bool, writer: str = ""
+    ) -> None:
+        self.state, self.source, self.imported, self.writer = state, source.key, imported, writer
         self.bar = barred(state, known)
         self.blocked = frozenset(source.blocked_apps)
         self.shut = shut(state, source.key, self.blocked)
@@ -190,6 +192,7 @@ class Gatekeeper:
             source=self.source,
             t_ms=t,
             app=app,
+            collector=self.writer,
             imported=self.imported,
         )
         if reason is None and hidden:

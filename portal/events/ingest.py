@@ -116,7 +116,7 @@ def _take(batch: Batch) -> Accepted:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported)
+    keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported, batch.writer)
     if not keeper.granted:
         receipt = _receipt(batch, NOTHING)
         told = DayTally(sending=[batch.source.key])

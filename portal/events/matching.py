@@ -53,6 +53,8 @@ def _about(table: pa.Table, scope: Scope, asked_ms: int) -> Mask:
         about = pc.and_(about, pc.less(table["t"], scope.to_ms))
     if scope.sources is not None:
         about = pc.and_(about, _among(table["source"], scope.sources))
+    if scope.collectors is not None:
+        about = pc.and_(about, _among(table["collector"], scope.collectors))
     if scope.apps is not None:
         app = pc.coalesce(table["app"], table["in_app"], pa.scalar(UNKNOWN_APP))
         about = pc.and_(about, _among(app, scope.apps))

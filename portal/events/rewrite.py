@@ -81,8 +81,12 @@ def touched_keys(subject_id: UUID, scope: Scope) -> set[KeyName]:
 
 
 def _fronts(subject_id: UUID, scope: Scope) -> list[LastFocus]:
-    rows = LastFocus.objects.for_subject(subject_id).order_by("pk")
-    return [row for row in rows if scope.sources is None or row.source in scope.sources]
+    return [row for row in LastFocus.objects.for_subject(subject_id).order_by("pk") if _seen_by(row, scope)]
+
+
+def _seen_by(row: LastFocus, scope: Scope) -> bool:
+    named = scope.sources is None or row.source in scope.sources
+    return named and (scope.collectors is None or row.writer in scope.collectors)
 
 
 def take(table: pa.Table, scope: Scope, asked_ms: int) -> Taken:
@@ -108,7 +112,7 @@ def _typed(table: pa.Table, source: str) -> int:
 def _whole(scope: Scope, day: date, asked_ms: int) -> bool:
     """Whether everything of the day goes, so that nothing need be read."""
     low, high = span(day)
-    narrowed = (scope.categories, scope.sources, scope.apps, scope.purposes)
+    narrowed = (scope.categories, scope.sources, scope.collectors, scope.apps, scope.purposes)
     inside = (scope.from_ms is None or scope.from_ms <= low) and (scope.to_ms is None or scope.to_ms >= high)
     return inside and asked_ms >= high and all(each is None for each in narrowed)
 
@@ -221,7 +225,7 @@ def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> N
     rows = LastFocus.objects.for_subject(subject_id).filter(month=month, epoch__lt=epoch)
     for row in rows.select_for_update():
         fronts = focus.opened(row)
-        if scope.sources is None or row.source in scope.sources:
+        if _seen_by(row, scope):
             fronts = focus.bare(fronts)
         row.epoch = epoch
         row.sealed = focus.seal(row, fronts)

@@ -60,6 +60,7 @@ def _block_rows(day: date, block: Block) -> Iterator[Found]:
                 "t": each.t,
                 "category": segments.CATEGORY_OF[each.type],
                 "source": body.source,
+                "collector": body.writer,
                 "app": each.app,
                 "in_app": binding.app,
                 "purposes": ",".join(binding.purposes),
@@ -70,13 +71,16 @@ def _block_rows(day: date, block: Block) -> Iterator[Found]:
 
 
 def _lies_in(row: dict[str, Any], scope: Scope, asked_ms: int) -> bool:
-    t, source = row["t"], row["source"]
-    app = next((each for each in (row["app"], row["in_app"]) if each is not None), UNKNOWN_APP)
+    t, about = row["t"], (row["source"], app_of(row), row["collector"])
     if t >= asked_ms:
         return False
-    whole = scope.covers(row["category"], t, source, app) and _only_for(row["purposes"], scope)
-    typed = row["key"] is not None and scope.covers(CONTENT, t, source, app)
+    whole = scope.covers(row["category"], t, *about) and _only_for(row["purposes"], scope)
+    typed = row["key"] is not None and scope.covers(CONTENT, t, *about)
     return whole or (typed and _only_for(row["key_purposes"] or "", scope))
+
+
+def app_of(row: dict[str, Any]) -> str:
+    return next((each for each in (row["app"], row["in_app"]) if each is not None), UNKNOWN_APP)
 
 
 def _only_for(purposes: str, scope: Scope) -> bool:
@@ -91,4 +95,4 @@ def _fronts(subject_id: UUID, scope: Scope, asked_ms: int) -> Iterator[bool]:
             continue
         for front in fronts:
             if front.shown and front.t < asked_ms and scope.purposes is None:
-                yield scope.covers("app_usage", front.t, row.source, front.app)
+                yield scope.covers("app_usage", front.t, row.source, front.app, row.writer)

@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from consent.values import Scope
+from portal.events.values import UNKNOWN_APP
 from portal.rights.values import Format
 
 CONTENT = "keystroke_content"
@@ -52,9 +53,11 @@ def _wanted(table: pa.Table, scope: Scope) -> pa.ChunkedArray:
         wanted = pc.and_(wanted, pc.greater_equal(table["t"], scope.from_ms))
     if scope.to_ms is not None:
         wanted = pc.and_(wanted, pc.less(table["t"], scope.to_ms))
-    for column, named in (("source", scope.sources), ("in_app", scope.apps)):
-        if named is not None:
-            wanted = pc.and_(wanted, pc.is_in(table[column], pa.array(sorted(named), pa.string())))
+    app = pc.coalesce(table["app"], table["in_app"], pa.scalar(UNKNOWN_APP))
+    named = ((table["source"], scope.sources), (table["collector"], scope.collectors), (app, scope.apps))
+    for column, meant in named:
+        if meant is not None:
+            wanted = pc.and_(wanted, pc.is_in(column, pa.array(sorted(meant), pa.string())))
     return wanted
 
 
