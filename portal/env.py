@@ -24,6 +24,11 @@ def number(name: str, default: int) -> int:
     return int(text(name, str(default)))
 
 
+def names(name: str, default: str = "") -> list[str]:
+    """Return what stands between commas or spaces, in lower case."""
+    return text(name, default).lower().replace(",", " ").split()
+
+
 def stack(var: Path) -> dict[str, Any]:
     """Return what `make run` wrote of its services, so that commands work in a second terminal."""
     try:

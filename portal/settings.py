@@ -65,6 +65,14 @@ BUNDLE_DAYS = env.number("BUNDLE_DAYS", 7)
 LAPSED_CONSENT_DAYS = env.number("LAPSED_CONSENT_DAYS", 30)
 INGEST_BATCHES_PER_MINUTE = env.number("INGEST_BATCHES_PER_MINUTE", 60)
 
+# --- calls to other systems: webhooks, connectors, callbacks
+EGRESS_PORTS = [int(port) for port in env.names("EGRESS_PORTS", "443")]
+# The company's own systems: only these may stand in private networks.
+EGRESS_INTERNAL_HOSTS = env.names("EGRESS_INTERNAL_HOSTS")
+# For trying things out on one machine: hosts that are called without TLS.
+EGRESS_PLAIN_HOSTS = env.names("EGRESS_PLAIN_HOSTS")
+EGRESS_CA_FILE = env.text("EGRESS_CA_FILE")
+
 # --- databases: the owner only migrates; everything else is the role without rights to change history
 AS_OWNER = sys.argv[1:2] == ["migrate"] or env.flag("DAYLIGHT_AS_OWNER", False)
 

@@ -22,7 +22,7 @@ def test_every_setting_that_the_documents_name_is_read():
 
 def test_every_setting_that_is_read_is_documented():
     code = "\n".join((ROOT / "portal" / name).read_text() for name in ("settings.py", "stack/config.py"))
-    read = set(re.findall(r'env\.(?:text|flag|number)\(\s*"([A-Z_]+)"', code))
+    read = set(re.findall(r'env\.(?:text|flag|number|names)\(\s*"([A-Z_]+)"', code))
     internal = {"DAYLIGHT_AS_OWNER", "DATABASE_POOL", "DAYLIGHT_SECRET_KEY", "FOLD_SECONDS", "CHECKPOINT_SECONDS",
                 "KEY_CACHE_SECONDS", "INGEST_BATCHES_PER_MINUTE"}  # fmt: skip
     assert read - internal - set(re.findall(r"[A-Z][A-Z_]+", TEXT)) == set()
