@@ -26,6 +26,9 @@ class PortalConfig(AppConfig):
             trail=import_string("portal.audit.wiring.ConsentTrail")(),
             publisher=import_string("portal.audit.wiring.LoggedCheckpoints")(),
         )
-        mail.install(directory=import_string("portal.people.addresses.WorkAddresses")())
+        mail.install(
+            directory=import_string("portal.people.addresses.WorkAddresses")(),
+            recipients=import_string("portal.rights.redress.contacts.Contacts")(),
+        )
         # Without it the web would nudge the workers over a broker that nobody set.
         import_string("portal.celery.app")

@@ -133,6 +133,7 @@ INSTALLED_APPS = [
     "portal.rights.holds",
     "portal.rights.leaving",
     "portal.rights.opendsr",
+    "portal.rights.redress",
     "portal.events",
     "portal.people",
     "portal.outbox",

@@ -19,9 +19,28 @@ def post(template: str, *, to: UUID, facts: Facts | None = None, once: str = "")
     `facts` stand in clear: ids, keys and public texts, never a name, an address or what somebody did.
     Raises TemplateDoesNotExist for a name that has no `templates/email/<name>.txt`.
     """
+    _known(template)
+    return _put(Mail(subject_id=to, template=template, facts=facts or {}), once)
+
+
+def post_outside(
+    template: str, *, recipient: str, about: str, facts: Facts | None = None, once: str = ""
+) -> Mail | None:
+    """Write a mail to a recipient of the register down, by its key; where that is reached is asked when it is sent.
+
+    `about` is handed to the directory of recipients, which knows what else the mail has to say.
+    """
+    _known(template)
+    return _put(Mail(recipient=recipient, about=about, template=template, facts=facts or {}), once)
+
+
+def _known(template: str) -> None:
     for part in ("subject.txt", "txt"):
         get_template(f"email/{template}.{part}")
-    mail = Mail(subject_id=to, template=template, facts=facts or {}, once=once or None)
+
+
+def _put(mail: Mail, once: str) -> Mail | None:
+    mail.once = once or None
     if not once:
         mail.save(force_insert=True)
         return mail

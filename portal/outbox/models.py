@@ -55,10 +55,16 @@ class MailQuerySet(models.QuerySet["Mail"]):
 
 
 class Mail(models.Model):
-    """One mail to one person. `facts` are ids, keys and public texts: nothing that has to be erased."""
+    """One mail to one person, or to a recipient of the register.
+
+    `facts` are ids, keys and public texts: nothing that has to be erased.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    subject_id = models.UUIDField(db_index=True)
+    subject_id = models.UUIDField(null=True, db_index=True)
+    # The key of a recipient, and what it is told of: the address stands in the register alone.
+    recipient = models.CharField(max_length=64, blank=True)
+    about = models.CharField(max_length=64, blank=True)
     template = models.CharField(max_length=64)
     facts = models.JSONField(default=dict)
     once = models.CharField(max_length=200, null=True, unique=True)

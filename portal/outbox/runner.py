@@ -56,11 +56,17 @@ def deliver(mail: Mail) -> bool:
     if not Mail.objects.claim(mail):
         return False
     mail.refresh_from_db()
-    addressee = ports.installed.directory.find(mail.subject_id)
+    addressee = _addressee(mail)
     if addressee is None:
         _settle(mail, State.NOBODY)
         return False
     return _send(mail, written(mail, addressee))
+
+
+def _addressee(mail: Mail) -> Addressee | None:
+    if mail.recipient:
+        return ports.installed.recipients.find(mail.recipient, mail.about)
+    return ports.installed.directory.find(mail.subject_id) if mail.subject_id else None
 
 
 def _send(mail: Mail, message: EmailMessage) -> bool:
@@ -107,14 +113,14 @@ def _give_up() -> None:
 def written(mail: Mail, addressee: Addressee) -> EmailMessage:
     """Return the mail in the person's language; it names nobody, so that it tells nothing to whoever else reads it."""
     with translation.override(addressee.language):
-        subject = " ".join(_rendered(mail, "subject.txt").split())
-        body = _rendered(mail, "txt").strip() + "\n"
+        subject = " ".join(_rendered(mail, "subject.txt", addressee).split())
+        body = _rendered(mail, "txt", addressee).strip() + "\n"
     host = urlsplit(settings.ORIGIN).hostname
     return EmailMessage(subject, body, to=[addressee.address], headers={"Message-ID": f"<{mail.pk}@{host}>"})
 
 
-def _rendered(mail: Mail, part: str) -> str:
-    context = Context({**mail.facts, "origin": settings.ORIGIN}, autoescape=False)
+def _rendered(mail: Mail, part: str, addressee: Addressee) -> str:
+    context = Context({**mail.facts, **addressee.says, "origin": settings.ORIGIN}, autoescape=False)
     return Engine.get_default().get_template(f"email/{mail.template}.{part}").render(context)
 
 

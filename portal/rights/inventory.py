@@ -41,6 +41,8 @@ INVENTORY: dict[str, Entry] = {
     ),
     # what was asked
     "rights.SubjectRequest": Entry(exported="requests", kept=EVIDENCE),
+    "redress.Told": Entry(exported="told", kept=EVIDENCE),
+    "redress.Lifting": Entry(exported="requests", kept=EVIDENCE),
     "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
     "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
     "rights.BundlePart": Entry(exported="manifest.json", erased="delete_bundles"),
