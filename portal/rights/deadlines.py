@@ -1,4 +1,4 @@
-"""When an answer is due: rules and calendars as data, a date and the sentence that explains it. Pure."""
+"""When an answer is due: a date and the sentence that explains it, by the rules in deadlines.yaml beside this file."""
 
 from __future__ import annotations
 
@@ -6,21 +6,47 @@ import calendar
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from enum import StrEnum
 from functools import cache
+from pathlib import Path
 
 import holidays
+import yaml
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
+FILE = Path(__file__).parent / "deadlines.yaml"
 SATURDAY = 5
+COMPLAINT = "complaint"
+
+
+class Asking(StrEnum):
+    """Whose days of waiting for an answer do not count."""
+
+    ALWAYS = "always"
+    UNIDENTIFIED = "unidentified"
+    NEVER = "never"
+
+
+class Identity(StrEnum):
+    """What it does to the clock when somebody says who they are."""
+
+    RESTARTS = "restarts"
+    WAITS = "waits"
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """Whose public holidays count; `without` are holidays that this rule treats as working days."""
+    """Whose public holidays count; `without` are holidays that this place takes for working days."""
 
     country: str = ""
     subdivision: str | None = None
     without: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return "-".join(part for part in (self.country, self.subdivision) if part)
 
     def holiday(self, day: date) -> str:
         """Return the holiday's name, empty on every other day."""
@@ -38,11 +64,12 @@ def _holidays(country: str, subdivision: str | None) -> holidays.HolidayBase:
     return holidays.country_holidays(country, subdiv=subdivision)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How long, and whether a day off moves the end to the next working day."""
+class Rule(BaseModel):
+    """How long, whether a day off moves the end, and what waiting for the person does to it."""
 
-    key: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = ""
     months: int = 0
     weeks: int = 0
     days: int = 0
@@ -50,15 +77,112 @@ class Rule:
     extended_months: int = 0
     extended_days: int = 0
     rolls: bool = True
+    asking: Asking = Asking.NEVER
+    identity: Identity = Identity.WAITS
+    confirm: str = ""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Rule:
+        lengths = [self.months, self.weeks, self.days, self.working_days]
+        if sum(length > 0 for length in lengths) != 1 or min(lengths) < 0:
+            message = "a rule has one length"
+            raise ValueError(message)
+        return self
+
+    @property
+    def can_be_extended(self) -> bool:
+        return bool(self.extended_months or self.extended_days)
+
+    @property
+    def asks_holidays(self) -> bool:
+        return self.rolls or bool(self.working_days)
+
+    def stops(self, *, identified: bool) -> bool:
+        """Return whether the days of waiting for an answer do not count, for somebody known or yet to be known."""
+        return self.asking == Asking.ALWAYS or (self.asking == Asking.UNIDENTIFIED and not identified)
+
+
+class Place(BaseModel):
+    """Which rules hold somewhere, and whose holidays count."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: str
+    complaint: str
+    calendar: str
+    without: frozenset[str] = frozenset()
+
+
+class Book(BaseModel):
+    """All rules, and where each holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    rules: dict[str, Rule]
+    places: dict[str, Place]
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Book:
+        named = {name for place in self.places.values() for name in (place.rule, place.complaint)}
+        named |= {rule.confirm for rule in self.rules.values() if rule.confirm}
+        if unknown := named - set(self.rules):
+            message = f"no such rule: {', '.join(sorted(unknown))}"
+            raise ValueError(message)
+        if "" not in self.places:
+            message = "everywhere else has no rule"
+            raise ValueError(message)
+        return self
+
+    def place(self, jurisdiction: str) -> Place:
+        """Return the place that fits longest: `DE` for `DE-BY`, unless that has one of its own."""
+        parts = jurisdiction.upper().split("-")
+        names = ["-".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        return next((self.places[name] for name in names if name in self.places), self.places[""])
+
+
+@cache
+def book() -> Book:
+    raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    for key, rule in raw["rules"].items():
+        rule["key"] = key
+    return TypeAdapter(Book).validate_python(raw)
+
+
+def version() -> str:
+    """Return of which versions of the rules and of the holidays a date is."""
+    return f"{book().version}+holidays-{holidays.__version__}"
+
+
+def rule_for(jurisdiction: str, kind: str = "") -> tuple[Rule, Calendar]:
+    """Return the rule and calendar for an ISO 3166 code such as `DE`, `DE-BY`, `GB`, `US-CA`, and a kind of request."""
+    place = book().place(jurisdiction)
+    rule = book().rules[place.complaint if kind == COMPLAINT else place.rule]
+    return rule, _calendar_of(place, jurisdiction)
+
+
+def confirmation_for(rule: Rule, days_off: Calendar, received: date) -> Due | None:
+    """Return by when the receipt has to be confirmed, where the rule asks for that."""
+    return due(book().rules[rule.confirm], days_off, received) if rule.confirm else None
+
+
+def _calendar_of(place: Place, jurisdiction: str) -> Calendar:
+    named = jurisdiction.upper() if place.calendar == "own" else "" if place.calendar == "none" else place.calendar
+    country, _dash, part = named.partition("-")
+    known = holidays.list_supported_countries()
+    if country not in known:
+        return Calendar()
+    return Calendar(country, part if part in known[country] else None, place.without)
 
 
 @dataclass(frozen=True)
 class Due:
-    """A date and the sentence that says how it was found."""
+    """A date and the sentence that says how it was found; `calendar` is empty where no holiday was asked for."""
 
     day: date
     rule: str
     explanation: str
+    calendar: str = ""
 
 
 @dataclass
@@ -72,68 +196,6 @@ class _Reckoning:
         self.said.append(text)
 
 
-EU = Rule("eu-1182-71", months=1, extended_months=3)
-UK = Rule("uk-gdpr", months=1, extended_months=3)
-CALIFORNIA = Rule("ccpa", days=45, extended_days=90, rolls=False)
-CALIFORNIA_CONFIRM = Rule("ccpa-confirm", working_days=10)
-# No statute gives these people a date: the company grants what the GDPR grants.
-HOUSE = Rule("house", months=1, extended_months=3)
-
-EU_STATES = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GR",
-        "HR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LI",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-    ]
-)
-UK_NATIONS = {"": "ENG", "ENG": "ENG", "WLS": "WLS", "SCT": "SCT", "NIR": "NIR"}
-
-
-def rule_for(jurisdiction: str) -> tuple[Rule, Calendar]:
-    """Return the rule and calendar for an ISO 3166 code such as `DE`, `DE-BY`, `GB`, `US-CA`."""
-    country, _dash, part = jurisdiction.upper().partition("-")
-    if jurisdiction.upper() == "US-CA":
-        return CALIFORNIA, Calendar()
-    if country == "GB":
-        return UK, Calendar("GB", UK_NATIONS.get(part, "ENG"))
-    rule = EU if country in EU_STATES else HOUSE
-    return rule, _calendar(country, part)
-
-
-def _calendar(country: str, part: str) -> Calendar:
-    known = holidays.list_supported_countries()
-    if country not in known:
-        return Calendar()
-    return Calendar(country, part if part in known[country] else None)
-
-
 def due(rule: Rule, days_off: Calendar, received: date, *, extended: bool = False, excluded_days: int = 0) -> Due:
     """Return the last day for an answer: count, then exclude, then roll.
 
@@ -141,15 +203,21 @@ def due(rule: Rule, days_off: Calendar, received: date, *, extended: bool = Fals
     An extension counts from the original receipt, never from the first date.
     """
     reckoning = _Reckoning(received)
-    reckoning.say(_("received %(day)s") % {"day": _day(received)})
+    reckoning.say(_("received %(day)s") % {"day": said(received)})
     _count(reckoning, rule, days_off, extended)
     if excluded_days:
         reckoning.day += timedelta(days=excluded_days)
-        reckoning.say(_("%(n)s days of waiting for an answer do not count") % {"n": excluded_days})
+        text = ngettext(
+            "%(n)s day of waiting for an answer does not count",
+            "%(n)s days of waiting for an answer do not count",
+            excluded_days,
+        )
+        reckoning.say(text % {"n": excluded_days})
     if rule.rolls:
         _roll(reckoning, days_off)
-    reckoning.say(_("due by the end of %(day)s") % {"day": _day(reckoning.day)})
-    return Due(reckoning.day, rule.key, "; ".join(reckoning.said) + ".")
+    reckoning.say(_("due by the end of %(day)s") % {"day": said(reckoning.day)})
+    calendar_name = days_off.name if rule.asks_holidays else ""
+    return Due(reckoning.day, rule.key, "; ".join(reckoning.said) + ".", calendar_name)
 
 
 def _count(reckoning: _Reckoning, rule: Rule, days_off: Calendar, extended: bool) -> None:
@@ -181,7 +249,7 @@ def _add_months(reckoning: _Reckoning, months: int) -> None:
 def _roll(reckoning: _Reckoning, days_off: Calendar) -> None:
     while not days_off.is_working(reckoning.day):
         why = days_off.holiday(reckoning.day) or _("a weekend")
-        reckoning.say(_("%(day)s is %(why)s") % {"day": _day(reckoning.day), "why": why})
+        reckoning.say(_("%(day)s is %(why)s") % {"day": said(reckoning.day), "why": why})
         reckoning.day += timedelta(days=1)
 
 
@@ -192,5 +260,5 @@ def _next(day: date, wanted: Callable[[date], bool]) -> date:
     return day
 
 
-def _day(day: date) -> str:
+def said(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
