@@ -209,4 +209,5 @@ def _restricts(each: Restriction, purpose: str, about: About) -> bool:
 
 
 def _fences(each: Fence, purpose: str, about: About) -> bool:
-    return about[1] < each.asked_ms and each.scope.concerns(purpose) and each.scope.covers(*about)
+    # What a hold keeps from an erasure stays, and is used no more than the rest.
+    return about[1] < each.asked_ms and each.scope.concerns(purpose) and each.scope.whole.covers(*about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -94,6 +94,8 @@ class Scope:
     purposes: frozenset[str] | None = None
     # Installations and programs that sent it, as the store names them.
     collectors: frozenset[str] | None = None
+    # What is left out of it, such as what a legal hold keeps from an erasure.
+    without: tuple[Scope, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Scope:
@@ -105,6 +107,7 @@ class Scope:
             apps=_read_set(raw.get("apps")),
             purposes=_read_set(raw.get("purposes")),
             collectors=_read_set(raw.get("collectors")),
+            without=tuple(cls.from_json(each) for each in raw.get("without", ())),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -117,6 +120,7 @@ class Scope:
             "apps": _write_set(self.apps),
             "purposes": _write_set(self.purposes),
             "collectors": _write_set(self.collectors),
+            "without": [each.to_json() for each in self.without] or None,
         }
         return {name: value for name, value in narrowed.items() if value is not None}
 
@@ -129,7 +133,13 @@ class Scope:
             and (self.sources is None or source in self.sources)
             and (self.apps is None or app in self.apps)
             and (self.collectors is None or collector in self.collectors)
+            and not any(each.covers(category, t, source, app, collector) for each in self.without)
         )
+
+    @property
+    def whole(self) -> Scope:
+        """Return the scope with what is left out of it."""
+        return replace(self, without=())
 
     def concerns(self, purpose: str) -> bool:
         return self.purposes is None or purpose in self.purposes

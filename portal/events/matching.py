@@ -33,9 +33,14 @@ def fenced(table: pa.Table, state: GateState) -> bool:
 def match(table: pa.Table, scope: Scope, asked_ms: int) -> Match:
     about = _about(table, scope, asked_ms)
     nothing = pc.and_(about, False)
-    events = about if scope.categories is None else pc.and_(about, _among(table["category"], scope.categories))
+    events = pc.and_(about, _of_category(table, scope))
     characters = nothing if scope.categories and CONTENT not in scope.categories else about
     characters = pc.and_(characters, pc.is_valid(table["key"]))
+    for kept in scope.without:
+        here = _within(table, kept)
+        events = pc.and_(events, pc.invert(pc.and_(here, _of_category(table, kept))))
+        if kept.categories is None or CONTENT in kept.categories:
+            characters = pc.and_(characters, pc.invert(here))
     gone = pc.and_(events, _all_within(table["purposes"], scope))
     left = pc.and_(characters, pc.invert(gone))
     stripped = pc.and_(left, _all_within(table["key_purposes"], scope))
@@ -46,7 +51,16 @@ def match(table: pa.Table, scope: Scope, asked_ms: int) -> Match:
 
 def _about(table: pa.Table, scope: Scope, asked_ms: int) -> Mask:
     """Leave category and purposes open; what was observed after the asking is collected anew, and stays."""
-    about = pc.less(table["t"], asked_ms)
+    return pc.and_(pc.less(table["t"], asked_ms), _within(table, scope))
+
+
+def _of_category(table: pa.Table, scope: Scope) -> Mask:
+    every = pc.is_valid(table["t"])
+    return every if scope.categories is None else _among(table["category"], scope.categories)
+
+
+def _within(table: pa.Table, scope: Scope) -> Mask:
+    about = pc.is_valid(table["t"])
     if scope.from_ms is not None:
         about = pc.and_(about, pc.greater_equal(table["t"], scope.from_ms))
     if scope.to_ms is not None:

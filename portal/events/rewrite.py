@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -26,7 +26,12 @@ KeyName = tuple[str, str]
 # A local day begins and ends within so much of the same day in UTC.
 WEST, EAST = timedelta(hours=12), timedelta(hours=14)
 Gone = dict[str, Counter[str]]
+Guard = Callable[[], None]
 residue = second_reading.residue
+
+
+def unguarded() -> None:
+    """Keep nothing from being deleted."""
 
 
 @dataclass
@@ -114,19 +119,21 @@ def _whole(scope: Scope, day: date, asked_ms: int) -> bool:
     low, high = span(day)
     narrowed = (scope.categories, scope.sources, scope.collectors, scope.apps, scope.purposes)
     inside = (scope.from_ms is None or scope.from_ms <= low) and (scope.to_ms is None or scope.to_ms >= high)
-    return inside and asked_ms >= high and all(each is None for each in narrowed)
+    return inside and asked_ms >= high and not scope.without and all(each is None for each in narrowed)
 
 
-def rewrite_day(subject_id: UUID, day: date, scope: Scope, asked_ms: int, epoch: int) -> int:
+def rewrite_day(subject_id: UUID, day: date, scope: Scope, asked_ms: int, epoch: int, guard: Guard = unguarded) -> int:
     """Write what stays of a day under the epoch's key, delete the rest; return how many events went. Safe to repeat.
 
+    `guard` is asked in the commit that deletes, behind the person's gate row: what it raises leaves the day as it was.
     Raises sealing.Overtaken or objects.Missing where a sealing was quicker: call it again.
     """
     seen = _older(daybook.look(subject_id, day), epoch)
     if not (seen.segment or seen.blocks):
         _sweep(subject_id, day, epoch)
         return 0
-    total = _drop(seen, epoch) if _whole(scope, day, asked_ms) else _rewrite(seen, scope, asked_ms, epoch)
+    whole = _whole(scope, day, asked_ms)
+    total = _drop(seen, epoch, guard) if whole else _rewrite(seen, scope, asked_ms, epoch, guard)
     _sweep(subject_id, day, epoch)
     return total
 
@@ -139,10 +146,10 @@ def _older(seen: Day, epoch: int) -> Day:
     return Day(seen.subject_id, seen.day, seen.segment, blocks)
 
 
-def _drop(seen: Day, epoch: int) -> int:
+def _drop(seen: Day, epoch: int, guard: Guard) -> int:
     """Delete all that was read of a day."""
     with transaction.atomic():
-        volume, found = _claimed(seen, epoch)
+        volume, found = _claimed(seen, epoch, guard)
         counted = volumes.opened(volume)
         volumes.take_in(counted, [block for block in found if not block.folded])
         gone = counted.pop(seen.day.isoformat(), DayTally())
@@ -153,14 +160,14 @@ def _drop(seen: Day, epoch: int) -> int:
     return sum(sum(each.events.values()) for each in gone.sources.values())
 
 
-def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int) -> int:
+def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int, guard: Guard) -> int:
     taken = take(daybook.load(seen), scope, asked_ms)
     name = ""
     if taken.stays.num_rows:
         header = segments.Header(seen.subject_id, seen.day, seen.generation + 1, epoch)
         name = segments.put(header, taken.stays)
     with unnamed_if_overtaken(name), transaction.atomic():
-        volume, found = _claimed(seen, epoch)
+        volume, found = _claimed(seen, epoch, guard)
         fold_into(volume, found, epoch)
         _forget(volume, seen.day, taken, scope, epoch)
         volumes.discard(found)
@@ -171,11 +178,12 @@ def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int) -> int:
     return taken.total
 
 
-def _claimed(seen: Day, epoch: int) -> tuple[Volume, list[Block]]:
+def _claimed(seen: Day, epoch: int, guard: Guard) -> tuple[Volume, list[Block]]:
     """Lock gate, volume, segment and blocks, in this order; raises Overtaken."""
     held = gate.hold(seen.subject_id)
     if held is None or held.key_epoch != epoch:
         raise Overtaken
+    guard()
     return volumes.lock(seen.subject_id, seen.day.isoformat()[:7], epoch), claim(seen)
 
 
@@ -205,12 +213,13 @@ def _sweep(subject_id: UUID, day: date, epoch: int) -> None:
             objects.delete(name)
 
 
-def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int) -> None:
+def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int, guard: Guard = unguarded) -> None:
     """Write a month's counts, and the last apps in front, without the scope under the epoch's key. Safe to repeat."""
     with transaction.atomic():
         held = gate.hold(subject_id)
         if held is None or held.key_epoch != epoch:
             raise Overtaken
+        guard()
         volume = volumes.lock(subject_id, month, epoch)
         counted = volumes.opened(volume)
         for day, here in counted.items():
