@@ -42,6 +42,7 @@ class Action(StrEnum):
     CERTIFICATE_DOWNLOADED = "certificate.downloaded"
     DECISIONS_READ = "decisions.read"
     RECEIPTS_READ = "receipts.read"
+    DECISION_TOLD = "decision.told"
     ACCESS_REFUSED = "access.refused"
 
     DECISION_GIVEN = "decision.given"
@@ -65,14 +66,41 @@ class Action(StrEnum):
     REQUEST_DONE = "request.done"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_STUCK = "request.stuck"
+    REQUEST_JOINED = "request.joined"
+    REQUEST_RETRIED = "request.retried"
+    REFUSAL_TAKEN_BACK = "refusal.taken_back"
     QUEUE_VIEWED = "queue.viewed"
     CASE_VIEWED = "case.viewed"
+    CASE_TAKEN = "case.taken"
+    CASE_LET_GO = "case.let_go"
+    NOTE_WRITTEN = "note.written"
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_ANSWERED = "message.answered"
+    FILE_READ = "file.read"
+    INTAKE_RECORDED = "intake.recorded"
+    INTAKE_VIEWED = "intake.viewed"
+    INTAKE_MATCHED = "intake.matched"
+    INTAKE_ENDING_PROPOSED = "intake.ending_proposed"
+    INTAKE_ENDING_TAKEN_BACK = "intake.ending_taken_back"
+    INTAKE_CLOSED = "intake.closed"
+    CODE_MADE = "code.made"
+    CODE_SHOWN = "code.shown"
+    CODE_ENDED = "code.ended"
     HOLD_PLACED = "hold.placed"
+    HOLD_CONFIRMED = "hold.confirmed"
     HOLD_RELEASED = "hold.released"
+    REQUEST_HELD = "request.held"
+    REQUEST_RESUMED = "request.resumed"
+    REQUEST_ASKED = "request.asked"
+    REQUEST_ANSWERED = "request.answered"
+    REQUEST_ACKNOWLEDGED = "request.acknowledged"
     ERASURE_STARTED = "erasure.started"
     ERASURE_KEYS_DESTROYED = "erasure.keys_destroyed"
     ERASURE_CERTIFIED = "erasure.certified"
     KEK_RENEWED = "kek.renewed"
+    RECIPIENT_TOLD = "recipient.told"
+    RECIPIENT_CONFIRMED = "recipient.confirmed"
+    RESTRICTION_ENDING = "restriction.ending"
 
     EMPLOYEE_IMPORTED = "employee.imported"
     EMPLOYEE_CHANGED = "employee.changed"
@@ -97,6 +125,11 @@ class Action(StrEnum):
     SOURCE_RETIRED = "source.retired"
     IMPORT_RUN = "import.run"
     MAIL_RETRIED = "mail.retried"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_REPLAYED = "webhook.replayed"
     LEDGER_CLOSED = "ledger.closed"
     LEDGER_REOPENED = "ledger.reopened"
 
@@ -108,6 +141,7 @@ SENTENCES = {
     Action.CERTIFICATE_DOWNLOADED: _("downloaded a certificate of deletion"),
     Action.DECISIONS_READ: _("read somebody's decisions"),
     Action.RECEIPTS_READ: _("read somebody's receipts"),
+    Action.DECISION_TOLD: _("was told that somebody took a yes back"),
     Action.ACCESS_REFUSED: _("tried to read somebody's data and was refused"),
     Action.DECISION_GIVEN: _("said yes to a purpose"),
     Action.DECISION_REFUSED: _("said no to a purpose"),
@@ -129,13 +163,40 @@ SENTENCES = {
     Action.REQUEST_DONE: _("completed a request"),
     Action.REQUEST_EXPIRED: _("removed a copy whose time was over"),
     Action.REQUEST_STUCK: _("could not go on with a request"),
+    Action.REQUEST_JOINED: _("joined a request to an earlier one that asks for the same"),
+    Action.REQUEST_RETRIED: _("tried again what could not go on"),
+    Action.REFUSAL_TAKEN_BACK: _("took a proposed refusal back"),
     Action.QUEUE_VIEWED: _("looked at the queue of requests"),
     Action.CASE_VIEWED: _("opened the case of a request"),
+    Action.CASE_TAKEN: _("took the case over"),
+    Action.CASE_LET_GO: _("gave the case back to the queue"),
+    Action.NOTE_WRITTEN: _("wrote a note into the case"),
+    Action.MESSAGE_SENT: _("wrote a message to the person"),
+    Action.MESSAGE_ANSWERED: _("wrote a message about a request"),
+    Action.FILE_READ: _("opened a file of a case"),
+    Action.INTAKE_RECORDED: _("recorded a request that came in from outside"),
+    Action.INTAKE_VIEWED: _("opened a request of somebody unknown"),
+    Action.INTAKE_MATCHED: _("matched a request to a person"),
+    Action.INTAKE_ENDING_PROPOSED: _("proposed how to close a request of somebody unknown"),
+    Action.INTAKE_ENDING_TAKEN_BACK: _("took back how a request of somebody unknown was to be closed"),
+    Action.INTAKE_CLOSED: _("closed a request of somebody unknown"),
+    Action.CODE_MADE: _("made a code with which a copy can be fetched"),
+    Action.CODE_SHOWN: _("was shown one half of a code to pass it on"),
+    Action.CODE_ENDED: _("made a code worthless"),
     Action.HOLD_PLACED: _("placed a legal hold"),
+    Action.HOLD_CONFIRMED: _("confirmed a legal hold"),
     Action.HOLD_RELEASED: _("released a legal hold"),
+    Action.REQUEST_HELD: _("stopped a deletion because of a legal hold"),
+    Action.REQUEST_RESUMED: _("went on with what a legal hold had stopped"),
+    Action.REQUEST_ASKED: _("asked the person a question about a request"),
+    Action.REQUEST_ANSWERED: _("answered a question about a request"),
+    Action.REQUEST_ACKNOWLEDGED: _("confirmed that a request had been received"),
     Action.ERASURE_STARTED: _("began a deletion"),
     Action.ERASURE_KEYS_DESTROYED: _("destroyed the keys of deleted data"),
     Action.ERASURE_CERTIFIED: _("certified a deletion"),
+    Action.RECIPIENT_TOLD: _("told a recipient what became of data"),
+    Action.RECIPIENT_CONFIRMED: _("confirmed what became of data that was handed on"),
+    Action.RESTRICTION_ENDING: _("announced that a restriction ends"),
     Action.KEK_RENEWED: _("renewed the key that wraps all keys"),
     Action.EMPLOYEE_IMPORTED: _("added a person from the directory"),
     Action.EMPLOYEE_CHANGED: _("changed a person's entry from the directory"),
@@ -159,12 +220,17 @@ SENTENCES = {
     Action.SOURCE_RETIRED: _("took a source out of operation"),
     Action.IMPORT_RUN: _("imported a recording"),
     Action.MAIL_RETRIED: _("had mail sent again that was given up"),
+    Action.WEBHOOK_CREATED: _("let a connected system be told of what happens"),
+    Action.WEBHOOK_ROTATED: _("gave a connected system a new secret"),
+    Action.WEBHOOK_DISABLED: _("stopped telling a connected system"),
+    Action.WEBHOOK_ENABLED: _("began to tell a connected system again"),
+    Action.WEBHOOK_REPLAYED: _("told a connected system once more"),
     Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
     Action.LEDGER_REOPENED: _("opened the site again: the log holds"),
 }
 
 # An access is a read of somebody's data that leaves the house: an act and a leaf, committed before a byte is sent.
-ACCESSES = frozenset({Action.DATA_READ, Action.BUNDLE_DOWNLOADED, Action.DECISIONS_READ, Action.RECEIPTS_READ})
+ACCESSES = frozenset({Action.DATA_READ, Action.BUNDLE_DOWNLOADED, Action.DECISIONS_READ, Action.RECEIPTS_READ, Action.DECISION_TOLD})
 # What the page "who looked" lists: accesses, one's own views, and what was refused.
 LOOKS = ACCESSES | {Action.DATA_VIEWED, Action.ACCESS_REFUSED}
 

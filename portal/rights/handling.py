@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, plans
+from portal.rights import bundle, joining, plans
 from portal.rights.actions import called_back, open_request
 from portal.rights.models import SubjectRequest
-from portal.rights.opening import act, actor_key, plan, set_deadline
+from portal.rights.opening import act, actor_key, begin_alone, plan, set_deadline
 from portal.rights.values import (
     UNDECIDED_STATES,
     Extension,
@@ -33,7 +33,7 @@ from portal.rights.values import (
 
 def why_not_handle(request: SubjectRequest, by: Actor) -> str:
     """Return the code of what keeps this actor from deciding, empty if nothing does."""
-    if actor_key(by) == request.opener_id:
+    if actor_key(by) in {each.opener_id for each in joining.every(request.lead)}:
         return "handler.opened_it"
     objection = request.kind == Kind.OBJECTION
     if by.kind == ActorKind.CLIENT:
@@ -52,11 +52,18 @@ def cannot_decide(code: str) -> NotAllowed:
     return NotAllowed(code, _("You cannot decide on this request."))
 
 
-def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
-    """Lock the row for a decision; raises NotAllowed if it is not this actor's or nobody's to take."""
+def must_handle(request: SubjectRequest, by: Actor) -> None:
+    """Raise NotAllowed for whoever may not handle this request."""
     if code := why_not_handle(request, by):
         raise cannot_decide(code)
-    found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+
+
+def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Lock the row for a decision; raises NotAllowed if it is not this actor's or nobody's to take."""
+    must_handle(request, by)
+    found = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    if found.joined_to_id:
+        raise NotAllowed("request.joined", _("It was joined to an earlier request, which is decided for both."))
     if found.state not in UNDECIDED_STATES:
         raise NotAllowed("request.decided", _("There is nothing to decide on this request any more."))
     return found
@@ -120,12 +127,23 @@ def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -
 
 
 @transaction.atomic
+def take_back(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
+    """Take a proposed refusal back before a second person has signed it; whoever may propose one may do so."""
+    found = _locked(request, by)
+    if not found.proposed_refusal:
+        raise NotAllowed("refusal.none", _("No refusal is proposed."))
+    found.proposed_refusal = found.reason_code = found.reason = found.decided_by = ""
+    act(Action.REFUSAL_TAKEN_BACK, found, by)
+    found.save(update_fields=["proposed_refusal", "reason_code", "reason", "decided_by"])
+    return found
+
+
+@transaction.atomic
 def extend(*, request: SubjectRequest, by: Actor, reason: str) -> SubjectRequest:
     """Take more time, once, inside the first month, with a coded reason (Art. 12(3))."""
     if reason not in Extension.values:
         raise NotAllowed("reason.unknown", _("Choose one of the reasons listed."))
-    if code := why_not_handle(request, by):
-        raise cannot_decide(code)
+    must_handle(request, by)
     found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
     late = timezone.localdate() > found.first_due
     if not found.is_open or found.due != found.first_due or late:
@@ -151,6 +169,8 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
             state=State.WITHDRAWN, attempt=F("attempt") + 1, lease_until=None, closed_at=Now()
         )
         act(Action.REQUEST_CANCELLED, found, by)
+        if heir := joining.heir_of(found):
+            begin_alone(heir)
     bundle.remove_of(found)
     found.refresh_from_db()
     return found
@@ -158,18 +178,22 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
 
 def _may_cancel(request: SubjectRequest, by: Actor) -> bool:
     """What a person asked for themselves only they take back: to turn it down is a refusal, which needs two people."""
-    own = by.kind == ActorKind.PERSON and by.id == str(request.subject_id)
-    if own or actor_key(by) == request.opener_id:
+    if _is_own(request, by) or actor_key(by) == request.opener_id:
         return True
     return request.opened_by != OpenedBy.SELF and not why_not_handle(request, by)
 
 
+def _is_own(request: SubjectRequest, by: Actor) -> bool:
+    return by.kind == ActorKind.PERSON and by.id == str(request.subject_id)
+
+
 def retry(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
-    """Go on with a request that gave up, after somebody has mended the cause."""
-    if code := why_not_handle(request, by):
-        raise cannot_decide(code)
-    SubjectRequest.objects.filter(pk=request.pk, state=State.NEEDS_ATTENTION).update(
-        state=State.PROCESSING, failures=0, wake_at=None, lease_until=None
-    )
+    """Go on with a request that gave up: the person with their own, who handles it once the cause is mended."""
+    if not _is_own(request, by):
+        must_handle(request, by)
+    with transaction.atomic():
+        stuck = SubjectRequest.objects.filter(pk=request.lead.pk, state=State.NEEDS_ATTENTION)
+        if stuck.update(state=State.PROCESSING, failures=0, wake_at=None, lease_until=None):
+            act(Action.REQUEST_RETRIED, request, by)
     request.refresh_from_db()
     return request

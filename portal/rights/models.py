@@ -77,8 +77,8 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         return self.open().filter(due__lt=timezone.localdate())
 
     def due(self) -> SubjectRequestQuerySet:
-        """Return those a worker may go on with now, claimed or not."""
-        return self.filter(Q(wake_at=None) | Q(wake_at__lte=Now()), state=State.PROCESSING)
+        """Return those a worker may go on with now, claimed or not; what was joined to another has no work."""
+        return self.filter(Q(wake_at=None) | Q(wake_at__lte=Now()), state=State.PROCESSING, joined_to=None)
 
     def unclaimed(self) -> SubjectRequestQuerySet:
         return self.due().filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
@@ -107,7 +107,7 @@ CLAIM = """
            attempt = attempt + 1, failures = failures + 1
      WHERE id = (
            SELECT id FROM rights_subjectrequest
-            WHERE id = %(id)s AND state = 'processing'
+            WHERE id = %(id)s AND state = 'processing' AND joined_to_id IS NULL
               AND (lease_until IS NULL OR lease_until < clock_timestamp())
               AND (wake_at IS NULL OR wake_at <= clock_timestamp())
               FOR UPDATE SKIP LOCKED)
@@ -236,41 +236,48 @@ class SubjectRequest(models.Model):
         return (self.received + INTERNAL_TARGET).date()
 
     @property
+    def lead(self) -> SubjectRequest:
+        """Return the request that answers this one: itself, or the one it was joined to."""
+        return self.joined_to or self
+
+    @property
     def asked_ms(self) -> int:
-        return milliseconds(self.opened_at)
+        """Return up to when data is meant: until the same was asked for last."""
+        again = self.joined.filter(scope=self.scope).values_list("opened_at", flat=True)
+        return milliseconds(max([self.opened_at, *again]))
 
     @property
     def progress(self) -> tuple[int, int]:
         """Return how many parts of the work are done, and how many there are."""
-        runs = list(self.steps.all())
+        runs = list(self.lead.steps.all())
         total = sum(max(run.total, 1) for run in runs)
         done = sum(max(run.total, 1) if run.state == StepState.DONE else run.done for run in runs)
         return done, total
 
     @property
     def current_step(self) -> StepRun | None:
-        return next((run for run in self.steps.all() if run.state != StepState.DONE), None)
+        return next((run for run in self.lead.steps.all() if run.state != StepState.DONE), None)
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether nothing irreversible has begun: an erasure until its fence stands.
+        """Return whether nothing irreversible has begun: an erasure until its fence stands, its own or its lead's.
 
         What nobody asked for, nobody takes back: the data would stay without a purpose.
         """
         if self.opened_by == OpenedBy.SYSTEM:
             return False
         if self.state == State.PROCESSING and self.kind == Kind.ERASURE:
-            return not self.steps.filter(name="fence", state=StepState.DONE).exists()
+            return not self.lead.steps.filter(name="fence", state=StepState.DONE).exists()
         return self.is_open
 
     @property
     def has_certificate(self) -> bool:
-        return self.sealed_certificate is not None
+        return self.lead.sealed_certificate is not None
 
     @property
     def certificate(self) -> dict[str, Any] | None:
         """Return certificate.json as it was signed, or None while there is none."""
-        return self._opened(self.sealed_certificate, "certificate")
+        return self._opened(self.sealed_certificate, "certificate") if self.joined_to is None else self.lead.certificate
 
     @property
     def details(self) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.people.subjects import find
-from portal.rights import deadlines, plans
+from portal.rights import deadlines, joining, plans
+from portal.rights.cases.values import LONGEST_NAME, Channel, channel_of
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed, OpenedBy, State
 
@@ -42,12 +43,30 @@ def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
         if found := repeated(wanted):
             return found
         set_deadline(wanted)
+        _check_how_it_came(wanted)
         wanted.state = _first_state(wanted)
+        if lead := joining.first(wanted, at_once=wanted.state == State.PROCESSING):
+            joining.follow(wanted, lead)
         wanted.save(force_insert=True)
-        if wanted.state == State.PROCESSING:
+        if wanted.state == State.PROCESSING and lead is None:
             plan(wanted)
         act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
+        if lead:
+            act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
     return wanted
+
+
+def _check_how_it_came(request: SubjectRequest) -> None:
+    """A channel is one of the list; who stands in for the person is named in few words, which are kept sealed."""
+    if request.channel:
+        request.channel = channel_of(request.channel) or _no_channel()
+    request.representative = request.representative.strip()
+    if len(request.representative) > LONGEST_NAME:
+        raise NotAllowed("representative.long", _("A name has at most %(n)d characters.") % {"n": LONGEST_NAME})
+    if request.representative:
+        details = {**request.details, "representative": request.representative}
+        request.sealed_details = request.sealed("details", details)
+        request.representative = ""
 
 
 def repeated(wanted: SubjectRequest) -> SubjectRequest | None:
@@ -77,18 +96,37 @@ def _same(wanted: SubjectRequest) -> SubjectRequest | None:
     return twins.filter(scope=wanted.scope, format=wanted.format, not_before__isnull=at_once).first()
 
 
-def set_deadline(request: SubjectRequest, *, extended: bool = False) -> None:
+def set_deadline(
+    request: SubjectRequest, *, extended: bool = False, since: date | None = None, moves_first: bool = True
+) -> None:
+    """Find the date; `since` where the time runs from a later day than the receipt (UK: once it is known who asks).
+
+    The date of a refusal is the first one and never moves (Art. 12(4)): not for an extension, not for a question.
+    """
     employee = find(request.subject_id)
     if employee is None:
         raise NotAllowed("subject.unknown", _("There is no such person."))
     if request.received > timezone.now() + SKEW:
         raise NotAllowed("received_at.future", _("A request cannot be received in the future."))
-    rule, days_off = deadlines.rule_for(employee.jurisdiction)
-    received_on = request.received.astimezone(ZoneInfo(employee.time_zone)).date()
-    found = deadlines.due(rule, days_off, received_on, extended=extended)
+    rule, days_off = deadlines.rule_for(employee.jurisdiction, request.kind)
+    received_on = since or request.received.astimezone(ZoneInfo(employee.time_zone)).date()
+    found = deadlines.due(rule, days_off, received_on, extended=extended, excluded_days=request.stopped_days)
     request.due, request.rule, request.explanation = found.day, found.rule, found.explanation
-    if not extended:
+    request.calendar, request.calendar_version = found.calendar, deadlines.version()
+    if moves_first and not extended:
         request.first_due = found.day
+
+
+def _no_channel() -> NoReturn:
+    raise NotAllowed("channel.unknown", _("A channel is one of: %(listed)s.") % {"listed": ", ".join(Channel.values)})
+
+
+def begin_alone(heir: SubjectRequest) -> None:
+    """Begin a request whose lead was taken back, as if it had been put in first."""
+    heir.state, heir.reason, heir.reason_code = _first_state(heir), "", ""
+    heir.save(update_fields=["state", "reason", "reason_code", "joined_to"])
+    if heir.state == State.PROCESSING:
+        plan(heir)
 
 
 def _first_state(request: SubjectRequest) -> State:
