@@ -11,10 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from consent import actions as decisions
 from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, joining, plans
+from portal.rights import bundle, granting, joining, plans
 from portal.rights.actions import called_back, open_request
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import act, actor_key, begin_alone, plan, set_deadline
@@ -80,16 +79,15 @@ def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
         found.state = State.PROCESSING
         plan(found)
     else:
-        _grant(found)
+        _grant(found, by)
         found.state, found.closed_at = State.DELIVERED, timezone.now()
         act(Action.REQUEST_DONE, found, by, once=True)
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
     return found
 
 
-def _grant(request: SubjectRequest) -> None:
-    if request.kind == Kind.RESTRICTION:
-        decisions.restrict(subject_id=request.subject_id, scope=request.wanted)
+def _grant(request: SubjectRequest, by: Actor) -> None:
+    granting.granted(request, by)
     if request.kind == Kind.OBJECTION:
         person = Actor(ActorKind.PERSON, str(request.subject_id), "employee")
         # As narrow as it was meant, but of what nothing else covers any more.
@@ -123,6 +121,8 @@ def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -
     found.closed_at = timezone.now() if signed else None
     act(Action.REQUEST_REFUSED, found, by, ground=ground, stands=str(signed).lower())
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
+    if signed:
+        granting.turned_down(found)
     return found
 
 
@@ -169,6 +169,7 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
             state=State.WITHDRAWN, attempt=F("attempt") + 1, lease_until=None, closed_at=Now()
         )
         act(Action.REQUEST_CANCELLED, found, by)
+        granting.taken_back(found)
         if heir := joining.heir_of(found):
             begin_alone(heir)
     bundle.remove_of(found)
