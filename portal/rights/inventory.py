@@ -46,6 +46,14 @@ INVENTORY: dict[str, Entry] = {
     "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
     "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
     "rights.BundlePart": Entry(exported="manifest.json", erased="delete_bundles"),
+    # what was written and attached while they were handled
+    "cases.Assignment": Entry(exported="requests", kept=_("It says which colleague handles your request.")),
+    "cases.Entry": Entry(exported="case_notes", kept=_("It says how a request was handled; it goes with the account.")),
+    "cases.File": Entry(exported="case_files/", kept=_("It belongs to a request of yours; it goes with the account.")),
+    "cases.Intake": Entry(
+        exported="requests", kept=_("It says how a request came in and how it was made sure who asked, in codes.")
+    ),
+    "cases.HandOver": Entry(kept=_("It says that a code for a copy was made and when it ended, and not the code.")),
     # what was decided and done
     "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
     "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),
