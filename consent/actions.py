@@ -37,7 +37,6 @@ from consent.values import (
 
 __all__ = ["Closed", "NotAllowed", "Recorded"]
 KEPT_MS = int(timedelta(days=31).total_seconds() * 1000)
-AWAY = "away-"
 Covers = Mapping[str, Iterable[str]]
 
 
@@ -61,11 +60,20 @@ def _switch(subject_id: UUID, *, active: bool) -> None:
     # What was observed meanwhile stays out, also if it comes once they are back.
     if active:
         for each in row.pauses:
-            each["to_ms"] = min(each["to_ms"], now) if each["key"].startswith(AWAY) else each["to_ms"]
+            each["to_ms"] = min(each["to_ms"], now) if each["key"].startswith(journal.AWAY) else each["to_ms"]
+        _begin_anew(row, now)
     else:
-        row.pauses.append({"key": AWAY + _new_key(), "from_ms": now, "to_ms": FOREVER_MS})
+        made = {"key": journal.AWAY + _new_key(), "from_ms": now, "to_ms": FOREVER_MS}
+        row.pauses.append(made)
+        journal.append(journal.LEAVE, made | {"subject_id": str(row.pk)})
     row.active = active
-    _save(row, "active")
+    _save(row, "active", "grants", "returned_at")
+
+
+def _begin_anew(row: Gate, now_ms: int) -> None:
+    """Let no yes from before somebody left stand again."""
+    row.grants, row.returned_at = {}, datetime.fromtimestamp(now_ms / 1000, UTC)
+    journal.append(journal.RETURN, {"subject_id": str(row.pk), "at": _stamp(now_ms)})
 
 
 @transaction.atomic

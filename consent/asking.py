@@ -123,6 +123,7 @@ def counts(purpose_key: str, new: terms.Terms) -> Counter[str]:
     active = Gate.objects.filter(active=True)
     latest = (
         Decision.objects.filter(purpose_key=purpose_key, subject_id__in=active.values("subject_id"))
+        .of_this_time()
         .order_by("subject_id", "-leaf_idx")
         .distinct("subject_id")
     )

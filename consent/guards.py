@@ -23,6 +23,35 @@ def refuse(table: str, operations: str = "UPDATE OR DELETE OR TRUNCATE") -> str:
     )
 
 
+FORGETTING = """
+CREATE OR REPLACE FUNCTION daylight_refuse_but_forgetting() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE whom text := coalesce(current_setting('daylight.forgetting', true), '');
+BEGIN
+    IF whom <> '' AND TG_OP = 'DELETE' AND to_jsonb(OLD) ->> 'subject_id' = whom THEN RETURN OLD; END IF;
+    -- What they did to others' data stays, without the copy of their name.
+    IF whom <> '' AND TG_OP = 'UPDATE' AND to_jsonb(OLD) ->> 'actor_id' = whom
+        AND to_jsonb(NEW) = to_jsonb(OLD) || '{"actor_label": ""}' THEN RETURN NEW; END IF;
+    RAISE EXCEPTION '% on % is refused: it only grows', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+
+
+def refuse_but_forgetting(table: str) -> str:
+    """Return SQL that refuses the same but for the rows of the one person whom `forget_account` is forgetting."""
+    return (
+        refuse(table, "TRUNCATE")
+        + f"DROP TRIGGER IF EXISTS {table}_forgets ON {table};"
+        + f"CREATE TRIGGER {table}_forgets BEFORE UPDATE OR DELETE ON {table}"
+        " FOR EACH ROW EXECUTE FUNCTION daylight_refuse_but_forgetting();"
+    )
+
+
+def never_forget(table: str) -> str:
+    """Undo `refuse_but_forgetting`."""
+    return f"DROP TRIGGER IF EXISTS {table}_forgets ON {table};"
+
+
 def allow(table: str) -> str:
     return f"DROP TRIGGER IF EXISTS {table}_only_grows ON {table};"
 

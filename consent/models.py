@@ -142,8 +142,13 @@ class DecisionQuerySet(OnlyGrowsQuerySet):
     def for_subject(self, subject_id: UUID) -> DecisionQuerySet:
         return self.filter(subject_id=subject_id)
 
+    def of_this_time(self) -> DecisionQuerySet:
+        """Leave out what was said before its person left and came back: they are asked everything anew."""
+        back = Gate.objects.filter(pk=models.OuterRef("subject_id"), returned_at__gte=models.OuterRef("at"))
+        return self.exclude(models.Exists(back))
+
     def latest_by_purpose(self) -> DecisionQuerySet:
-        return self.order_by("purpose_key", "-leaf_idx").distinct("purpose_key")
+        return self.of_this_time().order_by("purpose_key", "-leaf_idx").distinct("purpose_key")
 
 
 class Decision(OnlyGrowsModel):
@@ -186,6 +191,8 @@ class Gate(models.Model):
     version = models.BigIntegerField(default=1)
     key_epoch = models.PositiveIntegerField(default=1)
     active = models.BooleanField(default=True)
+    # When somebody who had left came back: no answer from before stands again.
+    returned_at = models.DateTimeField(null=True)
     grants = models.JSONField(default=dict)
     pauses = models.JSONField(default=list)
     restrictions = models.JSONField(default=list)
@@ -214,6 +221,10 @@ class LedgerState(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ROW)
     journalled = models.BigIntegerField(default=0)
+    # How many bytes of the journal this database knows: what a restored one lacks stands behind them.
+    journal_end = models.BigIntegerField(default=0)
+    # Set by a restore until everything that the journal has was applied again.
+    recovering = models.BooleanField(default=False)
     closed_reason = models.TextField(blank=True)
 
     class Meta:

@@ -57,7 +57,8 @@ def _given_by(said: terms.Terms, before: datetime) -> datetime | None:
 
 
 def _latest(purpose_key: str) -> QuerySet[Decision]:
-    newest = Decision.objects.filter(purpose_key=purpose_key).order_by("subject_id", "-leaf_idx").distinct("subject_id")
+    said = Decision.objects.filter(purpose_key=purpose_key).of_this_time()
+    newest = said.order_by("subject_id", "-leaf_idx").distinct("subject_id")
     return Decision.objects.filter(pk__in=newest.values("pk"))
 
 

@@ -8,7 +8,7 @@ import string
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class Tamperer:
 
     def _time(self, old: Any) -> Any:
         step = self.rng.choice([{"microseconds": 1}, {"milliseconds": 1}, {"seconds": 1}, {"days": 40}])
-        return old + timedelta(**step) * self.rng.choice([1, -1])
+        return (old or datetime.now(UTC)) + timedelta(**step) * self.rng.choice([1, -1])
 
     def _text(self, old: str) -> str:
         at = self.rng.randrange(len(old) + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -75,7 +77,20 @@ def test_the_notice_goes_down_with_no_cascade(decided):
 
 
 def test_an_opening_may_go_with_its_account_but_never_change(decided):
-    with pytest.raises(DatabaseError), transaction.atomic():
-        Opening.objects.update(sealed=b"")
-    Opening.objects.filter(subject_id=decided).delete()
+    for attempt in (lambda: Opening.objects.update(sealed=b""), Opening.objects.filter(subject_id=decided).delete):
+        with pytest.raises(DatabaseError, match="only grows"), transaction.atomic():
+            attempt()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('daylight.forgetting', %s, true)", [str(decided)])
+        with pytest.raises(DatabaseError, match="only grows"), transaction.atomic():
+            Opening.objects.update(sealed=b"")
+        Opening.objects.filter(subject_id=decided).delete()
     assert not Opening.objects.exists()
+
+
+def test_while_one_person_is_forgotten_nothing_of_another_goes(decided):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('daylight.forgetting', %s, true)", [str(uuid4())])
+        for table in ("consent_opening", "consent_decision"):
+            with pytest.raises(DatabaseError, match="only grows"), transaction.atomic():
+                cursor.execute(f"DELETE FROM {table}")
