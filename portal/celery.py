@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
         "task": "portal.rights.tasks.renew_kek",
         "schedule": max(1, min(5, settings.KEK_RENEWAL_SECONDS)),
     },
+    "call controllers back": {"task": "portal.rights.opendsr.tasks.deliver", "schedule": settings.SWEEP_SECONDS},
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
     "tell of drafts": {"task": "portal.oversight.tasks.tell_of_drafts", "schedule": 60},

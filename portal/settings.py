@@ -73,6 +73,16 @@ EGRESS_INTERNAL_HOSTS = env.names("EGRESS_INTERNAL_HOSTS")
 EGRESS_PLAIN_HOSTS = env.names("EGRESS_PLAIN_HOSTS")
 EGRESS_CA_FILE = env.text("EGRESS_CA_FILE")
 
+# --- OpenDSR: who we are to other systems; without key and certificate it is off
+OPENDSR_KEY_FILE = env.text("OPENDSR_KEY_FILE")
+OPENDSR_CERTIFICATE_FILE = env.text("OPENDSR_CERTIFICATE_FILE")
+OPENDSR_DOMAIN = env.text("OPENDSR_DOMAIN") or urlsplit(ORIGIN).hostname or "localhost"
+ALLOWED_HOSTS += [OPENDSR_DOMAIN] if OPENDSR_DOMAIN not in ALLOWED_HOSTS else []
+# Which of the company's own systems a program may have called back.
+OPENDSR_CALLBACK_HOSTS = env.names("OPENDSR_CALLBACK_HOSTS")
+# How often another system is tried before somebody has to look.
+STORE_TRIES = env.number("STORE_TRIES", 8)
+
 # --- databases: the owner only migrates; everything else is the role without rights to change history
 AS_OWNER = sys.argv[1:2] == ["migrate"] or env.flag("DAYLIGHT_AS_OWNER", False)
 

@@ -18,16 +18,20 @@ from portal.rights import actions
 from portal.rights.values import Kind
 from portal.urls import api
 from tests.makers import SETTING_UP, make_employee, make_purpose, make_token
+from tests.opendsr.conftest import issuer, spoken  # noqa: F401
 from tests.test_house import PUBLIC_OPERATIONS, patterns
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 EVERYBODY = ["anonymous", "owner", "colleague", *Role.values]
 PARAMETERS = {"day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0}
-PAGES = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
+RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
+# Addresses that programs call: no session opens them, a token or a signature does.
+CALLED = {"token", "signature"}
+PAGES = [(where, entry) for where, entry in RULED if entry.callback.rule not in CALLED]
 
 
 @pytest.fixture
-def owned():
+def owned(spoken):  # noqa: F811
     """Ada, one request of hers, and one entry of the log about her."""
     make_purpose()
     ada = make_employee("Ada Abel")
@@ -148,6 +152,30 @@ def test_each_operation_refuses_no_token_a_wrong_one_and_every_other_scope(path,
     assert refused.status_code == 403
     assert refused.json()["type"].endswith("insufficient_scope")
     assert call(path, method, make_token(auth.scope)).status_code not in (401, 500)
+
+
+TOKENED = [
+    (entry, method, scope)
+    for _where, entry in RULED
+    if entry.callback.rule == "token"
+    for method, scope in entry.callback.scopes.items()
+]
+
+
+@pytest.mark.parametrize("entry, method, scope", TOKENED, ids=lambda each: getattr(each, "name", each))
+def test_each_address_of_opendsr_refuses_no_token_a_wrong_one_a_persons_and_every_other_scope(
+    spoken, entry, method, scope  # noqa: F811
+):
+    where = reverse(entry.name, kwargs={name: str(uuid4()) for name in entry.pattern.converters})
+
+    def answer(token):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return Client().generic(method, where, b"{}", content_type="application/json", headers=headers).status_code
+
+    assert answer("") == answer("not-a-token") == 401
+    assert answer(make_token(" ".join(sorted(SCOPES - {scope})))) == 403
+    assert answer(make_token(scope, employee=make_employee())) == 403
+    assert answer(make_token(scope)) in (400, 404)
 
 
 SCOPES = {

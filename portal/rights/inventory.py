@@ -54,6 +54,9 @@ INVENTORY: dict[str, Entry] = {
         exported="requests", kept=_("It says how a request came in and how it was made sure who asked, in codes.")
     ),
     "cases.HandOver": Entry(kept=_("It says that a code for a copy was made and when it ended, and not the code.")),
+    # what other systems asked, and what they were asked
+    "opendsr.Asked": Entry(kept=_("It links a request to the number that the system gave it which sent it in.")),
+    "opendsr.Callback": Entry(kept=_("It says when a system was told how a request stands, without data.")),
     # what was decided and done
     "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
     "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),
