@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from consent import ports
 from portal import grants
+from portal.audit import ports as acts
 from portal.outbox import ports as mail
 
 
@@ -29,6 +30,8 @@ class PortalConfig(AppConfig):
         mail.install(
             directory=import_string("portal.people.addresses.WorkAddresses")(),
             recipients=import_string("portal.rights.redress.contacts.Contacts")(),
+            programs=import_string("portal.people.programs.KnownPrograms")(),
         )
+        acts.install(ear=import_string("portal.outbox.hearing.hear"))
         # Without it the web would nudge the workers over a broker that nobody set.
         import_string("portal.celery.app")

@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     },
     "call controllers back": {"task": "portal.rights.opendsr.tasks.deliver", "schedule": settings.SWEEP_SECONDS},
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
+    "tell endpoints": {"task": "portal.outbox.tasks.tell", "schedule": settings.SWEEP_SECONDS},
     "forget old mail": {"task": "portal.outbox.tasks.forget", "schedule": 24 * 3600},
     "tell of drafts": {"task": "portal.oversight.tasks.tell_of_drafts", "schedule": 60},
     "count answers": {"task": "portal.oversight.tasks.count_answers", "schedule": 3600},

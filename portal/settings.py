@@ -72,6 +72,7 @@ EGRESS_INTERNAL_HOSTS = env.names("EGRESS_INTERNAL_HOSTS")
 # For trying things out on one machine: hosts that are called without TLS.
 EGRESS_PLAIN_HOSTS = env.names("EGRESS_PLAIN_HOSTS")
 EGRESS_CA_FILE = env.text("EGRESS_CA_FILE")
+WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 15)
 
 # --- OpenDSR: who we are to other systems; without key and certificate it is off
 OPENDSR_KEY_FILE = env.text("OPENDSR_KEY_FILE")

@@ -12,6 +12,7 @@ _REGISTER = "the register: about the company, no person"
 _EPOCH = "which data key; grows with erasures, not with events"
 _LEDGER = "the ledger's own numbering over everybody's leaves"
 _MAIL = "a moment of a mail that the portal sends, not of an event"
+_TOLD = "a moment of a call to a connected system, not of an event"
 _RATE = "tens of percent of a group of ten or more"
 _ROLE = "a moment in the life of a role"
 
@@ -126,6 +127,24 @@ CLEAR_COLUMNS = {
     "outbox.Mail.lease_until": "a worker's lease on a mail",
     "outbox.Mail.attempts": "how often a mail was tried",
     "outbox.Mail.unclear": "how often a worker died over a mail",
+    "outbox.Endpoint.events": "what a connected system is told of",
+    "outbox.Endpoint.earlier_until": "until when a connected system's earlier secret holds",
+    "outbox.Endpoint.off_at": "when a connected system was told nothing more",
+    "outbox.Endpoint.made_at": "when a connected system was first to be told",
+    "outbox.Endpoint.taken_at": "when a connected system last answered",
+    "outbox.Endpoint.silences": "how often a connected system gave no answer",
+    "outbox.Endpoint.rests_until": "until when a connected system is left alone",
+    "outbox.Delivery.data": "ids of what happened, deleted after 31 days",
+    "outbox.Delivery.told_at": _TOLD,
+    "outbox.Delivery.settled_at": _TOLD,
+    "outbox.Delivery.wake_at": _TOLD,
+    "outbox.Delivery.lease_until": "a worker's lease on a call",
+    "outbox.Delivery.tries": "how often a connected system was called",
+    "outbox.Delivery.attempt": "which worker has it",
+    "outbox.Attempt.id": _SURROGATE,
+    "outbox.Attempt.at": _TOLD,
+    "outbox.Attempt.status": "the status a connected system answered",
+    "outbox.Attempt.ms": "how long a connected system took to answer",
     "oversight.Count.id": _SURROGATE,
     "oversight.Count.number": "how often the answers to a purpose were counted",
     "oversight.Count.last_leaf": _LEDGER,

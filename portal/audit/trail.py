@@ -11,6 +11,7 @@ from django.db import connections, router, transaction
 from django.utils import timezone
 
 from consent import leaf, ledger
+from portal.audit import ports
 from portal.audit.models import Act
 from portal.audit.values import ACCESSES, Action, Actor, ActorKind, Facts
 
@@ -42,9 +43,10 @@ def record(
     act.once = once or None
     if not once:
         act.save()
-        return act
+        return _heard(act)
     Act.objects.bulk_create([act], ignore_conflicts=True)
-    return Act.objects.filter(once=once, at=act.at).first()
+    written = Act.objects.filter(once=once, at=act.at).first()
+    return _heard(written) if written else None
 
 
 def record_own(action: Action, *, subject_ids: Collection[UUID], facts: Facts) -> None:
@@ -70,7 +72,7 @@ def access(
         act = _act(action, actor, subject_id, purpose, case, facts)
         act.leaf_idx = ledger.append("access", subject_id, _leaf_record(act))
         act.save()
-    return act
+        return _heard(act)
 
 
 def refused(*, actor: Actor, subject_id: UUID, path: str) -> Act | None:
@@ -81,6 +83,11 @@ def refused(*, actor: Actor, subject_id: UUID, path: str) -> Act | None:
 def hourly(*parts: object) -> str:
     """Return a `once` for one act per view and hour."""
     return ":".join([*map(str, parts), timezone.now().astimezone(UTC).strftime("%Y-%m-%dT%H")])
+
+
+def _heard(act: Act) -> Act:
+    ports.installed.ear(act)
+    return act
 
 
 def _act(action: Action, actor: Actor, subject_id: UUID | None, purpose: str, case: str, facts: Facts | None) -> Act:

@@ -230,7 +230,9 @@ SENTENCES = {
 }
 
 # An access is a read of somebody's data that leaves the house: an act and a leaf, committed before a byte is sent.
-ACCESSES = frozenset({Action.DATA_READ, Action.BUNDLE_DOWNLOADED, Action.DECISIONS_READ, Action.RECEIPTS_READ, Action.DECISION_TOLD})
+ACCESSES = frozenset(
+    {Action.DATA_READ, Action.BUNDLE_DOWNLOADED, Action.DECISIONS_READ, Action.RECEIPTS_READ, Action.DECISION_TOLD}
+)
 # What the page "who looked" lists: accesses, one's own views, and what was refused.
 LOOKS = ACCESSES | {Action.DATA_VIEWED, Action.ACCESS_REFUSED}
 

@@ -35,6 +35,7 @@ WHAT: Words = {
     Action.BUNDLE_DOWNLOADED: gettext_lazy("downloaded a copy of your data"),
     Action.DECISIONS_READ: gettext_lazy("read what you decided"),
     Action.RECEIPTS_READ: gettext_lazy("read your receipts"),
+    Action.DECISION_TOLD: gettext_lazy("was told that you took a yes back"),
     Action.ACCESS_REFUSED: gettext_lazy("tried to open your pages and was refused"),
 }
 

@@ -1,4 +1,4 @@
-"""Mails to be sent: the row is the queue, and the address is looked up when it is sent."""
+"""Mails and webhooks to be sent: the rows are the queue, and an address is looked up when it is written to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import uuid
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
-from portal.outbox.values import LEASE, MOST_ATTEMPTS, MOST_UNCLEAR, State
+from portal.outbox.values import CALL_LEASE, LEASE, MOST_ATTEMPTS, MOST_UNCLEAR, Course, Off, State, Told
 
 
 class MailQuerySet(models.QuerySet["Mail"]):
@@ -85,3 +85,115 @@ class Mail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template} {self.pk}"
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    """Reads, named as adjectives."""
+
+    def on(self) -> EndpointQuerySet:
+        return self.filter(off="")
+
+
+class Endpoint(models.Model):
+    """Where a program of the company wants to be told; it may hear only of what that program may read."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    url = models.CharField(max_length=2048)
+    client_id = models.CharField(max_length=100)
+    events = models.JSONField(default=list)
+    sealed_secret = models.TextField()
+    # While a secret is being changed the one before signs too.
+    sealed_earlier = models.TextField(blank=True)
+    earlier_until = models.DateTimeField(null=True)
+    off = models.CharField(max_length=16, choices=Off.choices, blank=True)
+    off_at = models.DateTimeField(null=True)
+    made_at = models.DateTimeField(db_default=Now())
+    taken_at = models.DateTimeField(null=True)
+    # Calls in a row that got no answer at all, and until when it is left alone for that.
+    silences = models.PositiveSmallIntegerField(default=0)
+    rests_until = models.DateTimeField(null=True)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["made_at"]
+
+    def __str__(self) -> str:
+        return f"endpoint {self.pk}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Reads, named as adjectives; times are the database's."""
+
+    def waiting(self) -> DeliveryQuerySet:
+        return self.filter(state=Course.WAITING)
+
+    def being_called(self) -> DeliveryQuerySet:
+        return self.waiting().filter(lease_until__gte=Now())
+
+    def due(self) -> DeliveryQuerySet:
+        """Return the first of each endpoint that is on, not resting and not being called: one call at a time each."""
+        rested = Q(endpoint__rests_until=None) | Q(endpoint__rests_until__lte=Now())
+        awake = Q(wake_at=None) | Q(wake_at__lte=Now())
+        busy = Delivery.objects.being_called().filter(endpoint=OuterRef("endpoint"))
+        found = self.waiting().filter(awake, rested, ~Exists(busy), endpoint__off="")
+        return found.order_by("endpoint_id", "told_at", "pk").distinct("endpoint_id")
+
+    def claim(self, delivery: Delivery) -> bool:
+        """Take the lease in one UPDATE; each claim is a try, whether or not anybody learns how it ended."""
+        free = self.waiting().filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+        taken = {"lease_until": Now() + CALL_LEASE, "attempt": F("attempt") + 1, "tries": F("tries") + 1}
+        return bool(free.filter(pk=delivery.pk, attempt=delivery.attempt).update(**taken))
+
+    def held(self, delivery: Delivery) -> DeliveryQuerySet:
+        """Return the row only while this is the newest try: every later write goes through here."""
+        return self.waiting().filter(pk=delivery.pk, attempt=delivery.attempt)
+
+    def told_before(self, age: timedelta) -> DeliveryQuerySet:
+        return self.filter(told_at__lt=Now() - age)
+
+
+class Delivery(models.Model):
+    """One thing that happened, to be told to one endpoint. `data` are ids; several endpoints share the event's id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
+    event_id = models.CharField(max_length=40)
+    kind = models.CharField(max_length=32, choices=Told.choices)
+    data = models.JSONField(default=dict)
+    subject_id = models.UUIDField(null=True, db_index=True)
+    once = models.CharField(max_length=200, null=True)
+    told_at = models.DateTimeField(db_default=Now())
+    state = models.CharField(max_length=16, choices=Course.choices, default=Course.WAITING)
+    # Since it was put in or replayed; `attempt` only grows and fences the worker that has it.
+    tries = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
+    wake_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-told_at", "pk"]
+        indexes = [models.Index(fields=["state", "wake_at"], name="outbox_delivery_due")]
+        constraints = [models.UniqueConstraint(fields=["endpoint", "once"], name="outbox_told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"
+
+
+class Attempt(models.Model):
+    """How one call ended: the status that came back, or why none did."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    at = models.DateTimeField(db_default=Now())
+    status = models.PositiveSmallIntegerField(null=True)
+    reason = models.CharField(max_length=40, blank=True)
+    ms = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.status or self.reason} for {self.delivery_id}"

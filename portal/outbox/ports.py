@@ -1,4 +1,4 @@
-"""What the outbox needs from outside: whom a subject_id is reached at, asked only when a mail is sent."""
+"""What the outbox needs from outside: whom a subject_id is reached at, and what a program may be told."""
 
 from __future__ import annotations
 
@@ -29,20 +29,46 @@ class Recipients(Protocol):
         ...
 
 
+class Programs(Protocol):
+    def name(self, client_id: str) -> str:
+        """Return what a program is called, empty if there is none any more."""
+        ...
+
+    def may_read(self, client_id: str, scope: str, *, answers: bool) -> bool:
+        """Return whether a program may read now what the scope covers, and with `answers` how people answered."""
+        ...
+
+    def operators(self) -> list[UUID]:
+        """Return who runs the system, to be written to."""
+        ...
+
+
 class NobodyKnown:
     def find(self, *named: object) -> Addressee | None:
         return None
+
+
+class NoPrograms:
+    def name(self, client_id: str) -> str:
+        return ""
+
+    def may_read(self, client_id: str, scope: str, *, answers: bool) -> bool:
+        return False
+
+    def operators(self) -> list[UUID]:
+        return []
 
 
 @dataclass
 class Installed:
     directory: Directory
     recipients: Recipients
+    programs: Programs
 
 
-installed = Installed(NobodyKnown(), NobodyKnown())
+installed = Installed(NobodyKnown(), NobodyKnown(), NoPrograms())
 
 
-def install(*, directory: Directory, recipients: Recipients) -> None:
+def install(*, directory: Directory, recipients: Recipients, programs: Programs) -> None:
     """Hand in the house's directories; called once, when the application starts."""
-    installed.directory, installed.recipients = directory, recipients
+    installed.directory, installed.recipients, installed.programs = directory, recipients, programs

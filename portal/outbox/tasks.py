@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from portal.outbox import runner
+from portal.outbox import calling, runner
 
 
 @shared_task
@@ -13,5 +13,11 @@ def sweep() -> None:
 
 
 @shared_task
+def tell() -> None:
+    calling.tell_due()
+
+
+@shared_task
 def forget() -> None:
     runner.forget()
+    calling.forget()

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from uuid import UUID
 
 from allauth.idp.oidc.models import Client
 from django.db import transaction
 
 from portal.audit import trail
 from portal.audit.values import Action, Actor
+from portal.people.holders import holders
 from portal.people.models import ApiClient
+from portal.people.roles import Role
 from portal.people.tokens import SCOPES
 from portal.register.models import Source
+
+
+class KnownPrograms:
+    """outbox.ports.Programs: what a program may be told of is what it may read now."""
+
+    def name(self, client_id: str) -> str:
+        found = Client.objects.filter(pk=client_id, api_client__isnull=False).first()
+        return found.name if found else ""
+
+    def may_read(self, client_id: str, scope: str, *, answers: bool) -> bool:
+        found = ApiClient.objects.filter(client_id=client_id).select_related("client").first()
+        if found is None or (answers and not found.may_read_decisions):
+            return False
+        return not scope or scope in found.client.get_scopes()
+
+    def operators(self) -> list[UUID]:
+        return holders(Role.OPERATOR)
 
 
 class NotCreated(Exception):

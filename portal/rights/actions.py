@@ -18,8 +18,10 @@ from consent.actions import Recorded
 from consent.values import Basis, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ReadPurpose
-from portal.events import devices, rewrite
-from portal.rights import bundle, calling_back, objecting
+from portal.events import devices
+from portal.outbox import webhooks
+from portal.outbox.values import Told
+from portal.rights import bundle, calling_back, objecting, weighing
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key, digest, put_in, repeated, reused
 from portal.rights.values import (
@@ -101,6 +103,7 @@ def kept(scope: Scope) -> list[tuple[str, str]]:
 
 
 # --- decisions that call data back
+    _tell_programs(subject_id, purpose_key, recorded)
 
 
 @transaction.atomic
@@ -140,6 +143,13 @@ def _call_back(
         scope=called_back(subject_id, {purpose_key}),
         ground=ground,
         purpose_key=purpose_key,
+def _tell_programs(subject_id: UUID, purpose_key: str, recorded: Recorded) -> None:
+    ids: dict[str, str | int] = {"subject": str(subject_id), "purpose": purpose_key}
+    if recorded.index is not None:
+        ids["ledger_index"] = recorded.index
+    webhooks.tell(Told.CONSENT_WITHDRAWN, ids, subject_id=subject_id)
+
+
         not_before=not_before,
     )
 

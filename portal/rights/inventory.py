@@ -86,6 +86,11 @@ INVENTORY: dict[str, Entry] = {
     "people.ApiClient": Entry(kept=NOBODY),
     # what was written
     "outbox.Mail": Entry(kept=_("It says that a mail was sent to you, and when; what was in it goes after 31 days.")),
+    "outbox.Endpoint": Entry(kept=NOBODY),
+    "outbox.Delivery": Entry(
+        kept=_("It says which connected system was told that something happened, by ids; it goes after 31 days.")
+    ),
+    "outbox.Attempt": Entry(kept=_("It says how a connected system answered, and goes after 31 days.")),
     # what is processed and why
     "register.Source": Entry(exported="register.json", kept=NOBODY),
     "register.Flow": Entry(exported="register.json", kept=NOBODY),
