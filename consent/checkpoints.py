@@ -85,7 +85,16 @@ def fault() -> str:
     if journalled > size:
         facts = {"size": size, "journalled": journalled}
         return _("The ledger has %(size)d entries, but the journal has %(journalled)d.") % facts
-    return _compare(head, size) if head else ""
+    return (_compare(head, size) if head else "") or _recovery()
+
+
+def _recovery() -> str:
+    """Return whether the database is an older one that has not yet been told what the journal has."""
+    if journal.state().recovering:
+        return _("A backup was restored, and what was said since is being applied again.")
+    if journal.is_ahead():
+        return _("The journal holds what was said after this database was last written.")
+    return ""
 
 
 def _compare(head: Head, size: int) -> str:

@@ -1,15 +1,19 @@
 """The journal outside both databases: every leaf with its sealed opening, and every other no.
 
 Files only grow. A line is JSON: `leaves` (how many leaves are in the journal once it is read), `kind`, and of a
-leaf `idx`, `entry`, `subject_id`, `sealed`, of a published notice `key`, `notice`, of the end of a purpose `key`,
-`retirement`, of anything else `key`, `subject_id`, `sealed`.
+leaf `idx`, `entry`, `subject_id`, `sealed`, of a published notice `key`, `notice` and what it `said`, of the end of a
+purpose or of an account `key` and the facts under the name of the kind, of anything else `key`, `subject_id`, `sealed`.
+
+The database knows how far it knows the journal (`LedgerState.journal_end`). Lines behind that place are those of a
+crash, whose rows still wait, or else what a restored database lacks: then nothing takes effect until `consent.replay`
+has applied them.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,19 +24,23 @@ from django.conf import settings
 from django.db import connections, router, transaction
 
 from consent import outside
-from consent.models import ONLY_ROW, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion, Purpose
+from consent.models import ONLY_ROW, Gate, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 
 CHUNK = 1000
-LEAF, NOTICE, RETIREMENT = "leaf", "notice", "retirement"
-# What is about nobody is not sealed, and stands in its line under the name of its kind.
-OPEN = (NOTICE, RETIREMENT)
+LEAF, NOTICE, RETIREMENT, FORGOTTEN, RETURN = "leaf", "notice", "retirement", "forgotten", "return"
+# What is about nobody, or must be read when a person's keys are gone, is not sealed: it stands under its kind's name.
+OPEN = (NOTICE, RETIREMENT, FORGOTTEN)
+# What keeps everything out while somebody is away, and what the key of that pause begins with.
+LEAVE, AWAY = "leave", "away-"
 NOBODY = UUID(int=0)
 PENDING = """
 SELECT l.idx, l.entry, o.subject_id, o.sealed
 FROM consent_ledgerleaf l LEFT JOIN consent_opening o ON o.leaf_idx = l.idx
 WHERE l.idx >= %s AND l.idx < %s ORDER BY l.idx
 """
+DEFINED = ("title", "description", "basis", "refusal_consequence", "alternative", "categories", "state")
+Line = dict[str, Any]
 
 
 def path() -> Path:
@@ -44,23 +52,54 @@ def append(kind: str, payload: dict[str, Any]) -> None:
 
     `payload` names its `subject_id`; it is sealed under that person's evidence key.
     """
+    _wait(kind, payload)
+    transaction.on_commit(catch_up, robust=True)
+
+
+def _wait(kind: str, payload: dict[str, Any]) -> None:
     subject_id = UUID(str(payload["subject_id"]))
     data = json.dumps(payload, separators=(",", ":"), default=str).encode()
     JournalLine.objects.create(
         kind=kind, subject_id=subject_id, sealed=installed.sealer.seal(subject_id, data, line_aad(kind))
     )
-    transaction.on_commit(catch_up, robust=True)
+
+
+def opened(line: Line) -> dict[str, Any]:
+    """Return what a sealed line says; raises CannotOpen where the person's key is gone, ValueError."""
+    return dict(json.loads(unseal(UUID(str(line["subject_id"])), line["sealed"], line_aad(line["kind"]))))
+
+
+def unseal(subject_id: UUID, sealed: str, aad: bytes) -> bytes:
+    """Return what a line has sealed, the opening of a leaf too; raises CannotOpen."""
+    return installed.sealer.open(subject_id, base64.b64decode(sealed), aad)
 
 
 def publish(version: NoticeVersion) -> None:
-    """Commit with the caller's transaction that this text was published."""
-    _append_open(NOTICE, notice_facts(version))
+    """Commit with the caller's transaction that this text was published, and what it says."""
+    _append_open(NOTICE, published(version))
+
+
+def published(version: NoticeVersion) -> dict[str, Any]:
+    purpose = version.notice.purpose
+    said = {"text": version.text, "covers": version.covers, "terms": version.terms}
+    defined = {name: getattr(purpose, name) for name in DEFINED}
+    return {NOTICE: notice_facts(version), "said": {**said, "purpose": defined}}
 
 
 def retire(purpose: Purpose) -> None:
     """Commit with the caller's transaction that this purpose ended: it ends every yes that was said to it."""
     if purpose.retired_at is not None:
-        _append_open(RETIREMENT, {"purpose": purpose.key, "at": retired_stamp(purpose.retired_at)})
+        _append_open(RETIREMENT, _ended(purpose))
+
+
+def _ended(purpose: Purpose) -> dict[str, Any]:
+    at = retired_stamp(purpose.retired_at) if purpose.retired_at else ""
+    return {RETIREMENT: {"purpose": purpose.key, "at": at}}
+
+
+def forget(subject_id: UUID, **facts: str) -> None:
+    """Commit with the caller's transaction that an account is erased; call before the person's keys are destroyed."""
+    _append_open(FORGOTTEN, {FORGOTTEN: {"subject_id": str(subject_id), **facts}})
 
 
 def retired_stamp(at: datetime) -> str:
@@ -68,8 +107,18 @@ def retired_stamp(at: datetime) -> str:
 
 
 def _append_open(kind: str, facts: dict[str, Any]) -> None:
-    JournalLine.objects.create(kind=kind, subject_id=NOBODY, sealed=json.dumps(facts).encode())
+    _wait_open(kind, facts)
     transaction.on_commit(catch_up, robust=True)
+
+
+def _wait_open(kind: str, facts: dict[str, Any]) -> None:
+    JournalLine.objects.create(kind=kind, subject_id=NOBODY, sealed=json.dumps(facts, default=str).encode())
+
+
+def waiting_facts(sealed: bytes | memoryview) -> dict[str, Any]:
+    """Return the facts of an open line on its way to the journal, as this release writes it or the last one did."""
+    content = json.loads(bytes(sealed))
+    return next((content[kind] for kind in OPEN if isinstance(content.get(kind), dict)), content)
 
 
 def notice_facts(version: NoticeVersion) -> dict[str, Any]:
@@ -96,24 +145,85 @@ def size() -> int:
     return int(found["leaves"]) if found else 0
 
 
+def state() -> LedgerState:
+    return LedgerState.objects.filter(pk=ONLY_ROW).first() or LedgerState()
+
+
+def is_ahead() -> bool:
+    """Return whether the journal has lines that this database never wrote: those of a life that a restore cut off."""
+    if outside.size(path()) <= state().journal_end:
+        return False
+    # Somebody may be between the file and the row: who writes holds the lock.
+    with outside.locked(path().parent):
+        return _is_foreign(state().journal_end)
+
+
 def catch_up() -> int:
     """Write what is committed and not yet in the journal, then let it take effect; return the leaves there.
 
     Safe to run at any time, from anywhere; raises OSError when the journal cannot be written.
     """
     with outside.locked(path().parent):
+        known = state()
+        if outside.size(path()) < known.journal_end:
+            _say_again()
+        foreign = known.recovering or _is_foreign(known.journal_end)
         there = size()
         wanted = LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
         for first in range(there, wanted, CHUNK):
             outside.append(path(), _leaf_lines(first, min(first + CHUNK, wanted)))
-        _write_lines(max(there, wanted))
+        _write_lines(max(there, wanted), moving=not foreign)
         # A journal that is ahead tells of a restore: what was decided since is not in it.
-        if there <= wanted:
-            _let_take_effect(wanted)
+        if there <= wanted and not foreign:
+            _let_take_effect(known, wanted)
     return max(there, wanted)
 
 
-def _leaf_lines(first: int, end: int) -> Iterator[dict[str, Any]]:
+def know(end: int, **more: Any) -> None:
+    """Remember how far this database knows the journal."""
+    changed = {"journal_end": end, **more}
+    LedgerState.objects.bulk_create(
+        [LedgerState(pk=ONLY_ROW, **changed)], update_conflicts=True, unique_fields=["id"], update_fields=list(changed)
+    )
+
+
+# --- lines that the database does not know
+
+
+def _is_foreign(start: int) -> bool:
+    """Return whether a line behind this place is neither a leaf of this tree nor one whose row still waits."""
+    lines = [line for _end, line in outside.placed(path(), start) if line]
+    leaves = {line.get("idx"): line.get("entry") for line in lines if line.get("kind") == LEAF}
+    mine = LedgerLeaf.objects.filter(idx__in=leaves).values_list("idx", "entry")
+    if {idx: _text(entry) for idx, entry in mine} != leaves:
+        return True
+    others = [line for line in lines if line.get("kind") != LEAF]
+    waiting = JournalLine.objects.in_bulk([line["key"] for line in others if isinstance(line.get("key"), int)])
+    return any(not _is_of(waiting.get(line.get("key")), line) for line in others)
+
+
+def _is_of(row: JournalLine | None, line: Line) -> bool:
+    return row is not None and line | {"leaves": 0} == _other_line(row, 0)
+
+
+def _say_again() -> None:
+    """Put what stands into a journal that was lost, or is an older copy: leaves are written again anyway."""
+    for version in NoticeVersion.objects.select_related("notice__purpose").order_by("pk"):
+        _wait_open(NOTICE, published(version))
+    for purpose in Purpose.objects.exclude(retired_at=None):
+        _wait_open(RETIREMENT, _ended(purpose))
+    for row in Gate.objects.iterator(CHUNK):
+        standing = (("pause", row.pauses), ("restriction", row.restrictions), ("fence", row.fences))
+        for kind, entries in standing:
+            for each in entries:
+                _wait(kind, each | {"subject_id": str(row.pk), "key_epoch": row.key_epoch})
+    know(outside.size(path()))
+
+
+# --- lines on their way to the file
+
+
+def _leaf_lines(first: int, end: int) -> Iterator[Line]:
     with connections[router.db_for_read(LedgerLeaf)].cursor() as cursor:
         cursor.execute(PENDING, [first, end])
         rows = cursor.fetchall()
@@ -121,9 +231,7 @@ def _leaf_lines(first: int, end: int) -> Iterator[dict[str, Any]]:
         yield leaf_line(*row)
 
 
-def leaf_line(
-    idx: int, entry: bytes | memoryview, subject_id: UUID | None, sealed: bytes | memoryview | None
-) -> dict[str, Any]:
+def leaf_line(idx: int, entry: bytes | memoryview, subject_id: UUID | None, sealed: bytes | memoryview | None) -> Line:
     """Return the line of a leaf with its opening."""
     return {
         "leaves": idx + 1,
@@ -139,29 +247,25 @@ def _text(data: bytes | memoryview) -> str:
     return base64.b64encode(data).decode()
 
 
-def _write_lines(leaves: int) -> None:
-    waiting = list(JournalLine.objects.order_by("pk")[:CHUNK])
-    while waiting:
-        outside.append(path(), _other_lines(waiting, leaves))
-        JournalLine.objects.filter(pk__in=[line.pk for line in waiting]).delete()
-        waiting = list(JournalLine.objects.order_by("pk")[:CHUNK])
+def _write_lines(leaves: int, *, moving: bool) -> None:
+    while waiting := list(JournalLine.objects.order_by("pk")[:CHUNK]):
+        outside.append(path(), (_other_line(row, leaves) for row in waiting))
+        # A crash before this commit writes a line twice: the key tells who reads that it is the same.
+        with transaction.atomic():
+            JournalLine.objects.filter(pk__in=[row.pk for row in waiting]).delete()
+            if moving:
+                know(outside.size(path()))
 
 
-def _other_lines(waiting: Iterable[JournalLine], leaves: int) -> Iterator[dict[str, Any]]:
-    # A crash before the delete writes a line twice: the key tells who reads that it is the same.
-    for line in waiting:
-        known = {"leaves": leaves, "kind": line.kind, "key": line.pk}
-        if line.kind in OPEN:
-            yield known | {line.kind: json.loads(bytes(line.sealed))}
-        else:
-            yield known | {"subject_id": str(line.subject_id), "sealed": _text(line.sealed)}
+def _other_line(row: JournalLine, leaves: int) -> Line:
+    known = {"leaves": leaves, "kind": row.kind, "key": row.pk}
+    if row.kind not in OPEN:
+        return known | {"subject_id": str(row.subject_id), "sealed": _text(row.sealed)}
+    content = json.loads(bytes(row.sealed))
+    return known | (content if row.kind in content else {row.kind: content})
 
 
-def _let_take_effect(there: int) -> None:
-    if not LedgerState.objects.filter(pk=ONLY_ROW, journalled__gte=there).exists():
-        LedgerState.objects.bulk_create(
-            [LedgerState(pk=ONLY_ROW, journalled=there)],
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=["journalled"],
-        )
+def _let_take_effect(known: LedgerState, there: int) -> None:
+    end = outside.size(path())
+    if known.journalled < there or known.journal_end != end:
+        know(end, journalled=max(there, known.journalled))

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from consent import checkpoints, journal, leaf, merkle, outside, tree, verification, writing
+from consent import checkpoints, forgotten, journal, leaf, merkle, outside, tree, verification, writing
 from consent.models import ONLY_ROW, Checkpoint, LedgerHead, LedgerState
 from consent.note import Head, sign_note
 from consent.ports import installed
@@ -36,20 +36,43 @@ def append_many(entries: Sequence[Entry]) -> int:
 
     Take every other lock before: the head is the last one (gate row, key list, volume, ledger head).
     """
-    head = _locked_head()
-    first = head.size
+    if closed():
+        raise Closed(closed())
     opened = [leaf.Opened(dict(record), leaf.new_salt()) for _, _, record in entries]
-    made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _, _), each in zip(entries, opened, strict=True)]
-    _grow(head, made, _sealed(first, [subject_id for _, subject_id, _ in entries], opened))
+    first = append_opened([(cls, subject_id) for cls, subject_id, _ in entries], opened)
     decided = any(cls == "decision" for cls, _, _ in entries)
     # Nothing that fails after the commit may turn the answer into an error: the decision stands, its receipt waits.
     transaction.on_commit(settle_and_sign if decided else settle, robust=True)
     return first
 
 
-def _locked_head() -> LedgerHead:
+@transaction.atomic
+def append_opened(whose: Sequence[tuple[str, UUID]], opened: Sequence[leaf.Opened]) -> int:
+    """Append leaves whose salts are drawn already, whatever is closed; return the index of the first."""
+    head = locked_head()
+    first = head.size
+    made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _), each in zip(whose, opened, strict=True)]
+    grow(head, made, _sealed(first, [subject_id for _, subject_id in whose], opened))
+    return first
+
+
+@transaction.atomic
+def append_forgotten(subject_id: UUID, *, kind: str = forgotten.KIND, sha256: str = "") -> leaf.Opened:
+    """Append an erasure of somebody who is being, or was, forgotten: what opens it stands in the journal, in clear.
+
+    Their keys are gone, and their number names nobody any more. Raises Closed.
+    """
     if closed():
         raise Closed(closed())
+    head = locked_head()
+    idx, opened = head.size, leaf.Opened(forgotten.record_of(subject_id, timezone.now(), kind, sha256), leaf.new_salt())
+    grow(head, [leaf.make_entry("erasure", opened.record, opened.salt)], [])
+    journal.forget(subject_id, **forgotten.facts_of(idx, opened))
+    transaction.on_commit(settle, robust=True)
+    return opened
+
+
+def locked_head() -> LedgerHead:
     try:
         return LedgerHead.objects.select_for_update().get(pk=ONLY_ROW)
     except LedgerHead.DoesNotExist:
@@ -65,7 +88,8 @@ def _sealed(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened])
     ]
 
 
-def _grow(head: LedgerHead, entries: Sequence[bytes], openings: Sequence[writing.Sealed]) -> None:
+def grow(head: LedgerHead, entries: Sequence[bytes], openings: Sequence[writing.Sealed]) -> None:
+    """Append leaves that are made already, under a head that the caller has locked."""
     frontier = merkle.Frontier.from_bytes(head.size, bytes(head.frontier))
     leaves, nodes = [], []
     for entry in entries:

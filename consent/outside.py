@@ -113,3 +113,23 @@ def raw_lines(path: Path, end: int | None = None) -> Iterator[bytes]:
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield every whole line, oldest first."""
     yield from filter(None, map(parse, raw_lines(path)))
+
+
+def size(path: Path) -> int:
+    """Return how many bytes a file has; none if it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def placed(path: Path, start: int = 0) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Yield where each ended line ends, and the line, from the place where one ends; None for a line that was torn."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(start)
+        while (line := file.readline()).endswith(b"\n"):
+            yield file.tell(), parse(line)

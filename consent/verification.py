@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from django.conf import settings
 from django.db import connections, router, transaction
 from django.db.models import Q
 
-from consent import checkpoints, founded, journal, leaf, merkle, outside, terms
+from consent import checkpoints, forgotten, founded, journal, leaf, merkle, outside, terms
 from consent.models import (
     ONLY_ROW,
     Checkpoint,
@@ -45,6 +44,7 @@ class Walk:
     notices: dict[int, dict[str, Any]] = field(default_factory=dict)
     retired: set[tuple[str, str]] = field(default_factory=set)
     withdrawals: list[dict[str, Any]] = field(default_factory=list)
+    forgotten: forgotten.Forgotten = field(default_factory=forgotten.Forgotten)
     wanted: set[int] = field(default_factory=set)
     roots: dict[int, bytes] = field(default_factory=dict)
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
@@ -80,9 +80,11 @@ def _one_moment(walk: Walk) -> Iterator[None]:
 def _faults(walk: Walk) -> Iterator[str]:
     yield from _outside_faults(walk)
     texts = founded.Texts.read()
+    walk.forgotten = forgotten.Forgotten.read()
     walk.wanted = {0, *walk.published, *Checkpoint.objects.values_list("size", flat=True)}
     yield from _leaf_faults(walk, texts)
     yield from _head_faults(walk)
+    yield from walk.forgotten.faults(walk.frontier.size)
     yield from _checkpoint_faults(walk)
     yield from _stray_faults(walk.frontier.size)
     yield from _notice_faults(walk)
@@ -132,9 +134,11 @@ def _leaf_faults(walk: Walk, texts: founded.Texts) -> Iterator[str]:
     for each in _leaves():
         if each.idx != walk.frontier.size:
             yield f"leaf {min(each.idx, walk.frontier.size)} is missing or not in its place"
+        line = next(lines, None) if each.idx < walk.journalled else {}
+        each.is_forgotten = each.opening is None and walk.forgotten.explains(each, line or {})
         yield from _one_leaf(each, texts)
         if each.idx < walk.journalled:
-            yield from _journal_faults(each, next(lines, None))
+            yield from _journal_faults(each, line)
         yield from _grown_faults(walk, bytes(each.leaf_hash), nodes)
     stray = next(nodes, None)
     if stray is not None:
@@ -165,7 +169,7 @@ def _journal_lines(walk: Walk) -> Iterator[dict[str, Any]]:
             walk.notices |= _by_id(line.get("notice"))
         elif kind == journal.RETIREMENT:
             walk.retired |= _end(line.get("retirement"))
-        elif kind == "withdrawal":
+        elif kind in ("withdrawal", journal.RETURN):
             walk.withdrawals.append(line)
 
 
@@ -182,6 +186,9 @@ def _end(facts: Any) -> set[tuple[str, str]]:
 
 def _journal_faults(each: LedgerLeaf, line: dict[str, Any] | None) -> Iterator[str]:
     sealed = each.opening and (each.opening.subject_id, each.opening.sealed)
+    if each.is_forgotten and line:
+        # The journal keeps whose it was by number, and what no key opens any more.
+        line = line | {"subject_id": None, "sealed": None}
     if line != journal.leaf_line(each.idx, each.entry, *(sealed or (None, None))):
         yield f"leaf {each.idx} or its opening is not what the journal has"
 
@@ -226,10 +233,13 @@ def _one_leaf(each: LedgerLeaf, texts: founded.Texts) -> Iterator[str]:
 def _opening_faults(each: LedgerLeaf, cls: str, entry: bytes) -> Iterator[str]:
     """Compare leaf, opening and decision.
 
-    Forgetting an account will take opening and decision, and must leave here what tells it from a theft.
+    Forgetting an account takes both, and leaves a leaf of its own that tells it from a theft.
     """
     if each.opening is None:
-        yield f"the opening of leaf {each.idx} is missing"
+        if not each.is_forgotten:
+            yield f"the opening of leaf {each.idx} is missing"
+        elif each.decision is not None:
+            yield f"decision {each.idx} is that of somebody who was forgotten"
         return
     record = _opened(each.opening, entry)
     if record is None:
@@ -311,7 +321,7 @@ def _stray_faults(size: int) -> Iterator[str]:
 
 def _notice_faults(walk: Walk) -> Iterator[str]:
     waiting = JournalLine.objects.filter(kind=journal.NOTICE).values_list("sealed", flat=True)
-    kept = walk.notices | {facts["id"]: facts for facts in (json.loads(bytes(each)) for each in waiting)}
+    kept = walk.notices | {facts["id"]: facts for facts in map(journal.waiting_facts, waiting)}
     for each in NoticeVersion.objects.select_related("notice").order_by("pk").iterator(CHUNK):
         named = f"version {each.version} of the notice for {each.notice.purpose_id}"
         if sha256(each.text.encode()).hexdigest() != each.sha256:
@@ -345,7 +355,7 @@ def _gone_notices(walk: Walk) -> Iterator[str]:
 def _invented_ends(walk: Walk) -> Iterator[str]:
     """See that no purpose ended at a time that the journal does not have: that takes a yes away from everybody."""
     waiting = JournalLine.objects.filter(kind=journal.RETIREMENT).values_list("sealed", flat=True)
-    known = walk.retired.union(*(_end(json.loads(bytes(each))) for each in waiting))
+    known = walk.retired.union(*(_end(journal.waiting_facts(each)) for each in waiting))
     for key, at in Purpose.objects.exclude(retired_at=None).values_list("key", "retired_at"):
         if (key, journal.retired_stamp(at)) not in known:
             yield f"the purpose {key} did not end when its row says"

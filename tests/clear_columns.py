@@ -185,6 +185,7 @@ CLEAR_COLUMNS = {
     "consent.LedgerHead.size": _LEDGER,
     "consent.LedgerState.id": _LEDGER,
     "consent.LedgerState.journalled": _LEDGER,
+    "consent.LedgerState.journal_end": _LEDGER,
     "consent.LedgerLeaf.idx": _LEDGER,
     "consent.LedgerNode.level": _LEDGER,
     "consent.LedgerNode.idx": _LEDGER,
