@@ -7,6 +7,7 @@ from __future__ import annotations
 
 _SURROGATE = "a surrogate key over everybody's rows; says nothing of one person"
 _REQUEST = "a moment of a request, not of an event"
+_HOLD = "a moment in the life of a legal hold, not of an event"
 _LEASE = "a worker's lease on a request"
 _REGISTER = "the register: about the company, no person"
 _EPOCH = "which data key; grows with erasures, not with events"
@@ -40,6 +41,13 @@ CLEAR_COLUMNS = {
     "redress.Lifting.announced_at": _REQUEST,
     "redress.Lifting.lifts_at": _REQUEST,
     "redress.Lifting.lifted_at": _REQUEST,
+    "holds.Hold.scope": "what legal holds: categories and a range that they chose",
+    "holds.Hold.placed_at": _HOLD,
+    "holds.Hold.until": _HOLD,
+    "holds.Hold.confirmed_at": _HOLD,
+    "holds.Hold.released_at": _HOLD,
+    "holds.HeldRequest.id": _SURROGATE,
+    "holds.HeldRequest.seen": "the keys of the holds that two people were shown",
     "rights.StepRun.id": _SURROGATE,
     "rights.StepRun.position": "the place of a step in its plan",
     "rights.StepRun.cursor": "where a step goes on: days, file names and digests, no count of events",
@@ -120,6 +128,9 @@ CLEAR_COLUMNS = {
     "opendsr.Callback.wake_at": _LEASE,
     "opendsr.Callback.lease_until": _LEASE,
     "opendsr.Callback.sent_at": _REQUEST,
+    "register.Store.asked_for": _REGISTER,
+    "register.Store.purposes": _REGISTER,
+    "register.Store.how": _REGISTER,
     "outbox.Mail.facts": "ids, keys and public texts for the template, emptied after 31 days",
     "outbox.Mail.posted_at": _MAIL,
     "outbox.Mail.sent_at": _MAIL,

@@ -28,6 +28,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "requests.handle",
             "objections.decide",
+            "holds.handle",
             "register.read",
             "register.change",
             "register.approve",

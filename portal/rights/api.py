@@ -50,11 +50,20 @@ STATUS = {
     "handler.not_legal": 403,
     "subject.unknown": 404,
     "bundle.none": 404,
+    "hold.people_only": 403,
     "bundle.gone": 410,
+    "bundle.used_up": 410,
     "idempotency_key.reused": 422,
     "received_at.future": 422,
+    "channel.unknown": 422,
+    "representative.long": 422,
 }
-POINTERS = {"received_at.future": "/received_at", "idempotency_key.reused": "/Idempotency-Key"}
+POINTERS = {
+    "received_at.future": "/received_at",
+    "channel.unknown": "/channel",
+    "representative.long": "/representative",
+    "idempotency_key.reused": "/Idempotency-Key",
+}
 
 
 def _token(request: HttpRequest) -> Token:
@@ -77,7 +86,7 @@ def _doing(run: Callable[..., Any], /, **named: Any) -> Any:
 
 def _visible(token: Token) -> QuerySet[SubjectRequest]:
     """A program of the company follows every request, a person's token only theirs."""
-    found = SubjectRequest.objects.prefetch_related("steps")
+    found = SubjectRequest.objects.prefetch_related("steps", "joined_to__steps")
     return found if token.user_id is None else found.filter(subject_id=token.user_id)
 
 
@@ -188,7 +197,7 @@ def get_steps(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
     found = _one(_token(request), request_id)
     steps = [
         {"name": run.name, "label": str(run.label), "state": run.state, "done": run.done, "total": run.total}
-        for run in found.steps.all()
+        for run in found.lead.steps.all()
     ]
     return {"items": steps, "next": None}
 

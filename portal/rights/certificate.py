@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from consent import checkpoints, leaf, ledger
 from portal.audit.models import Act
 from portal.audit.values import Action
+from portal.rights import holding
 from portal.rights.models import SubjectRequest
 from portal.rights.values import KEPT, KEPT_FOR_OTHERS, StepFailed
 
@@ -86,7 +87,8 @@ def kind_of(request: SubjectRequest) -> str:
 
 
 def _kept(request: SubjectRequest) -> list[tuple[Any, str]]:
-    return [*KEPT] if request.wanted.purposes is None else [*KEPT, KEPT_FOR_OTHERS]
+    rows = [*KEPT] if request.wanted.purposes is None else [*KEPT, KEPT_FOR_OTHERS]
+    return [*rows, *holding.kept(request)]
 
 
 def _not_covered(request: SubjectRequest, now: datetime) -> list[dict[str, str]]:

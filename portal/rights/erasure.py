@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +17,13 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate, journal
 from consent.models import Gate
+from consent.values import Scope
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
 from portal.events import devices, ingest, rewrite
 from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
-from portal.rights import bundle, certificate, expiry
+from portal.rights import bundle, certificate, expiry, holding
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import Cursor, StepFailed, StepState, Wait
 from portal.vault import keys, objects
@@ -79,8 +83,9 @@ def _put_up(request: SubjectRequest, epoch: int) -> None:
         scope=request.wanted,
         asked_ms=request.asked_ms,
         key_epoch=epoch,
-        lasting=_may_be_imported(request),
+        lasting=holding.is_split(request) or _may_be_imported(request),
     )
+    holding.let_go(request)
     _act(Action.ERASURE_STARTED, request)
 
 
@@ -119,15 +124,29 @@ def _until_ms(request: SubjectRequest) -> int:
 
 def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Count what goes and list what is touched, once and behind the fence, so that nothing is added later."""
-    if request.tally is None:
+    tally = request.tally
+    if tally is not None and tally.get("without", []) != request.scope.get("without", []):
+        _count_without(request, tally)
+    if tally is None:
         devices.stopped(request.subject_id, request.wanted.purposes)
         touched = rewrite.touched_keys(request.subject_id, request.wanted)
         days = rewrite.touched_days(request.subject_id, request.wanted)
         goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request))
         tally = {"goes": dict(goes), "days": [day.isoformat() for day in days], "keys": sorted(touched)}
+        tally["without"] = request.scope.get("without", [])
         with request.fenced():
             SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
     return None
+
+
+def _count_without(request: SubjectRequest, tally: dict[str, Any]) -> None:
+    """Take what a hold keeps, that was placed since, out of what goes: nothing of it has gone yet."""
+    before = replace(request.wanted, without=tuple(map(Scope.from_json, tally.get("without", []))))
+    counted = rewrite.count_each(request.subject_id, {"before": before, "now": request.wanted}, _until_ms(request))
+    goes = Counter(tally["goes"]) - (counted["before"] - counted["now"])
+    changed = {**tally, "goes": dict(goes), "without": request.scope.get("without", [])}
+    with request.fenced():
+        SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", changed))
 
 
 def _tally(request: SubjectRequest) -> dict[str, Any]:
@@ -140,7 +159,7 @@ def rewrite_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     done, began, until = cursor.get("done", 0), time.monotonic(), _until_ms(request)
     while done < len(days) and time.monotonic() - began < CHUNK_SECONDS:
         day = date.fromisoformat(days[done])
-        rewrite.rewrite_day(request.subject_id, day, request.wanted, until, epoch)
+        rewrite.rewrite_day(request.subject_id, day, request.wanted, until, epoch, partial(holding.ask, request))
         done += 1
     return {"done": done, "total": len(days)} if done < len(days) else None
 
@@ -149,7 +168,7 @@ def rewrite_volumes(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     months, epoch = _months(request), _epochs(request)[1]
     done, began = cursor.get("done", 0), time.monotonic()
     while done < len(months) and time.monotonic() - began < CHUNK_SECONDS:
-        rewrite.rewrite_volume(request.subject_id, months[done], request.wanted, epoch)
+        rewrite.rewrite_volume(request.subject_id, months[done], request.wanted, epoch, partial(holding.ask, request))
         done += 1
     return {"done": done, "total": len(months)} if done < len(months) else None
 
@@ -165,8 +184,9 @@ def delete_bundles(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     if "removed" not in cursor or found.exclude(pk__in=removed).exists():
         # Named before they go, so that their keys are left behind even if a worker makes them anew meanwhile.
         return {"removed": sorted({*removed, *(str(each.pk) for each in found)})}
-    for each in found:
-        expiry.call_back(each.request, _("It was deleted together with data that it held."))
+    with holding.clear(request):
+        for each in found:
+            expiry.call_back(each.request, _("It was deleted together with data that it held."))
     return None
 
 
@@ -178,14 +198,16 @@ def carry_keys(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     old, new = _epochs(request)
     dropped = {(month, name) for month, name in _tally(request)["keys"]}
     dropped |= {(bundle.MONTH, name) for name in _removed(request)}
-    keys.carry_over(request.subject_id, old, new, dropped)
+    with holding.clear(request):
+        keys.carry_over(request.subject_id, old, new, dropped)
     return None
 
 
 def destroy_old_key(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    with request.fenced():
+    with request.fenced(), holding.clear(request):
         _act(Action.ERASURE_KEYS_DESTROYED, request)
-    keys.destroy_epoch(request.subject_id, _epochs(request)[0])
+        # In here, so that no hold is placed between the asking and the deed.
+        keys.destroy_epoch(request.subject_id, _epochs(request)[0])
     return None
 
 

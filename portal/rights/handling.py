@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, granting, joining, plans
+from portal.rights import bundle, granting, holding, joining, plans, releasing
 from portal.rights.actions import called_back, open_request
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import act, actor_key, begin_alone, plan, set_deadline
@@ -72,6 +72,8 @@ def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
 def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     """Grant what was asked: work begins, or what has no work is done at once."""
     found = _locked(request, by)
+    if holds := holding.holds_on(found):
+        return releasing.approve(found, by, holds)
     found.decided_by = actor_key(by)
     found.proposed_refusal = found.reason_code = found.reason = ""
     act(Action.REQUEST_APPROVED, found, by)
@@ -107,6 +109,8 @@ def _grant(request: SubjectRequest, by: Actor) -> None:
 def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -> SubjectRequest:
     """Refuse with a coded ground; it stands once a second person, not a program, has signed it off (Art. 12(5))."""
     found = _locked(request, by)
+    if found.is_begun:
+        raise NotAllowed("request.irreversible", _("The deletion has begun, so that it can no longer be refused."))
     if ground not in refusals(found.kind):
         raise NotAllowed("ground.unknown", _("Choose one of the grounds listed."))
     if found.kind == Kind.OBJECTION and not note.strip():
@@ -123,6 +127,7 @@ def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
     if signed:
         granting.turned_down(found)
+        holding.let_go(found)
     return found
 
 
@@ -170,6 +175,7 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
         )
         act(Action.REQUEST_CANCELLED, found, by)
         granting.taken_back(found)
+        holding.let_go(found)
         if heir := joining.heir_of(found):
             begin_alone(heir)
     bundle.remove_of(found)

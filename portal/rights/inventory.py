@@ -43,9 +43,14 @@ INVENTORY: dict[str, Entry] = {
     "rights.SubjectRequest": Entry(exported="requests", kept=EVIDENCE),
     "redress.Told": Entry(exported="told", kept=EVIDENCE),
     "redress.Lifting": Entry(exported="requests", kept=EVIDENCE),
+    "holds.Hold": Entry(exported="holds", kept=_("It says what had to stay, why, until when and who vouched for it.")),
+    "holds.HeldRequest": Entry(kept=_("It says how far an erasure is that a hold stopped, without data.")),
     "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
     "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
     "rights.BundlePart": Entry(exported="manifest.json", erased="delete_bundles"),
+    # what other systems asked, and what they were asked
+    "opendsr.Asked": Entry(kept=_("It links a request to the number that the system gave it which sent it in.")),
+    "opendsr.Callback": Entry(kept=_("It says when a system was told how a request stands, without data.")),
     # what was written and attached while they were handled
     "cases.Assignment": Entry(exported="requests", kept=_("It says which colleague handles your request.")),
     "cases.Entry": Entry(exported="case_notes", kept=_("It says how a request was handled; it goes with the account.")),
@@ -54,9 +59,6 @@ INVENTORY: dict[str, Entry] = {
         exported="requests", kept=_("It says how a request came in and how it was made sure who asked, in codes.")
     ),
     "cases.HandOver": Entry(kept=_("It says that a code for a copy was made and when it ended, and not the code.")),
-    # what other systems asked, and what they were asked
-    "opendsr.Asked": Entry(kept=_("It links a request to the number that the system gave it which sent it in.")),
-    "opendsr.Callback": Entry(kept=_("It says when a system was told how a request stands, without data.")),
     # what was decided and done
     "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
     "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),
@@ -100,6 +102,7 @@ INVENTORY: dict[str, Entry] = {
     "register.Retention": Entry(exported="article-15.json", kept=NOBODY),
     "register.Assessment": Entry(kept=NOBODY),
     "register.WorksAgreement": Entry(kept=NOBODY),
+    "register.Store": Entry(exported="connected/", kept=NOBODY),
     "register.Controller": Entry(exported="article-15.json", kept=NOBODY),
     "register.PolicyDraft": Entry(kept=_("It names who drafted what is processed, which they answer for.")),
     "register.Approval": Entry(kept=_("It names who approved what is processed, which they answer for.")),

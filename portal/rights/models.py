@@ -259,6 +259,11 @@ class SubjectRequest(models.Model):
         return next((run for run in self.lead.steps.all() if run.state != StepState.DONE), None)
 
     @property
+    def is_begun(self) -> bool:
+        """Return whether it is an erasure whose fence stands: there is no way back from it."""
+        return self.kind == Kind.ERASURE and self.steps.filter(name="fence", state=StepState.DONE).exists()
+
+    @property
     def can_cancel(self) -> bool:
         """Return whether nothing irreversible has begun: an erasure until its fence stands, its own or its lead's.
 
@@ -266,9 +271,7 @@ class SubjectRequest(models.Model):
         """
         if self.opened_by == OpenedBy.SYSTEM:
             return False
-        if self.state == State.PROCESSING and self.kind == Kind.ERASURE:
-            return not self.lead.steps.filter(name="fence", state=StepState.DONE).exists()
-        return self.is_open
+        return self.is_open and not self.lead.is_begun
 
     @property
     def has_certificate(self) -> bool:

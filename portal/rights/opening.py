@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.people.subjects import find
-from portal.rights import deadlines, joining, plans
+from portal.rights import deadlines, holding, joining, plans
 from portal.rights.cases.values import LONGEST_NAME, Channel, channel_of
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed, OpenedBy, State
@@ -51,6 +51,8 @@ def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
         if wanted.state == State.PROCESSING and lead is None:
             plan(wanted)
         act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
+        if lead is None and (holds := holding.holds_on(wanted)):
+            holding.put_off(wanted, holds)
         if lead:
             act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
     return wanted
@@ -132,7 +134,7 @@ def begin_alone(heir: SubjectRequest) -> None:
 def _first_state(request: SubjectRequest) -> State:
     """A copy starts at once, an erasure that the person asked for or that nothing stands against; the rest waits."""
     at_once = request.opened_by in (OpenedBy.SELF, OpenedBy.SYSTEM)
-    if request.is_copy or (request.kind == Kind.ERASURE and at_once):
+    if request.is_copy or (request.kind == Kind.ERASURE and at_once and not holding.holds_on(request)):
         return State.PROCESSING
     return State.IN_REVIEW
 

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.rights import bundle, plans
+from portal.rights import bundle, holding, plans
+from portal.rights.holds.models import HeldRequest
 from portal.rights.models import SubjectRequest
 from portal.rights.values import State
 
@@ -18,8 +19,9 @@ from portal.rights.values import State
 def finish(request: SubjectRequest) -> None:
     """Close a request whose steps are all done, in the caller's fenced transaction."""
     plan = plans.PLANS[request.plan_name]
+    state, reason = holding.outcome(request, plan.ends)
     SubjectRequest.objects.held(request).update(
-        state=plan.ends, closed_at=Now(), lease_until=None, wake_at=None, failures=0, reason=""
+        state=state, closed_at=Now(), lease_until=None, wake_at=None, failures=0, reason=reason
     )
     _act(plan.act, request)
     if request.is_copy:
@@ -31,6 +33,17 @@ def wait(request: SubjectRequest, seconds: float) -> None:
     SubjectRequest.objects.held(request).update(
         wake_at=Now() + timedelta(seconds=seconds), lease_until=None, failures=0, reason=""
     )
+
+
+def stop_for_hold(request: SubjectRequest, reason: str, ground: str) -> None:
+    """Stop because of a legal hold, with the fence left up; the sweep goes on once the hold has ended."""
+    with transaction.atomic():
+        held = SubjectRequest.objects.held(request)
+        stopped = {"state": State.ON_HOLD, "lease_until": None, "wake_at": None, "failures": 0}
+        if held.update(**stopped, reason=reason, reason_code=ground):
+            HeldRequest.objects.update_or_create(request=request, defaults={"settled": False})
+            holding.keep_fence(request)
+            _act(Action.REQUEST_HELD, request)
 
 
 def try_later(request: SubjectRequest, seconds: float, reason: str) -> None:

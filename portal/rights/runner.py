@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from consent.values import Closed
 from portal.rights import plans, progress
 from portal.rights.models import StepRun, SubjectRequest
-from portal.rights.values import Cursor, Fenced, StepFailed, StepState, Wait
+from portal.rights.values import Cursor, Fenced, Held, StepFailed, StepState, Wait
 from portal.vault.cipher import Damaged, WrongKey
 from portal.vault.kek import UnknownKek
 from portal.vault.keys import KeyGone
@@ -87,12 +87,14 @@ class _Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if isinstance(error, Wait | Closed):
+        if isinstance(error, Held):
+            progress.stop_for_hold(self.request, str(error), error.ground)
+        elif isinstance(error, Wait | Closed):
             # A closed site is mended by people; until then nothing is lost and nothing counts as failed.
             progress.wait(self.request, error.seconds if isinstance(error, Wait) else CLOSED_SECONDS)
         elif isinstance(error, Exception) and not isinstance(error, Fenced):
             self._failed(error)
-        return isinstance(error, (Wait, Closed, Fenced, *KNOWN))
+        return isinstance(error, (Wait, Held, Closed, Fenced, *KNOWN))
 
     def _failed(self, error: Exception) -> None:
         reason = readable(error)

@@ -11,7 +11,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from portal.rights import ending, expiry, lapsing, renewal, runner
+from portal.rights import ending, expiry, lapsing, releasing, renewal, runner
 from portal.rights.models import SubjectRequest
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ def advance(request_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Wake whatever nobody works at: not nudged, lost, or left by a worker that died."""
+    """Wake whatever nobody works at: not nudged, lost, left by a worker that died, or stopped by a hold that ended."""
+    releasing.go_on()
     for request_id in SubjectRequest.objects.unclaimed().order_by("due").values_list("pk", flat=True)[:AT_ONCE]:
         nudge(request_id)
 

@@ -158,12 +158,14 @@ STEP_LABELS: dict[str, Text] = {
     "gather": _("Looking up which days there are"),
     "write_days": _("Writing your data, day by day"),
     "join_tables": _("Joining the days into one table a category"),
+    "write_pages": _("Writing pages that open in any browser"),
     "write_schema": _("Describing the fields"),
     "write_sections": _("Writing what is known about you and why"),
     "write_receipts": _("Adding the receipts of what you decided"),
     "close_archive": _("Checking and closing the archive"),
     "fence": _("Stopping anything new from coming in, and making new keys"),
     "count": _("Counting what goes"),
+    "tell_recipients": _("Telling those who received it"),
     "rewrite_days": _("Deleting, and sealing what stays under new keys"),
     "rewrite_volumes": _("Correcting the daily totals"),
     "delete_bundles": _("Deleting copies that hold the deleted data"),
@@ -173,6 +175,10 @@ STEP_LABELS: dict[str, Text] = {
     "write_journal": _("Writing it down outside the databases"),
     "await_renewal": _("Deleted; the certificate follows once the keys are renewed"),
     "certify": _("Signing the certificate"),
+    "take_back": _("Taking back every yes"),
+    "forget": _("Deleting the account: decisions, receipts, sign-in, messages, and both keys"),
+    "read_everything_again": _("Reading every table and store again to find anything that names you"),
+    "certify_account": _("Signing the certificate for the account"),
 }
 
 
@@ -182,6 +188,9 @@ class DryRun:
 
     goes: Counter[str]
     stays: list[tuple[str, str]]
+    # False where there is too much to open for a look: then it is the most that it can be.
+    exact: bool = True
+    told: tuple[str, ...] = ()
 
 
 class NotAllowed(Exception):
@@ -207,3 +216,11 @@ class Wait(Exception):
 
 class Fenced(Exception):
     """Another worker has taken over, or the request was cancelled: write nothing more."""
+
+
+class Held(Exception):
+    """A legal hold keeps what a step would delete: the request waits until it ends."""
+
+    def __init__(self, reason: str, ground: str) -> None:
+        super().__init__(reason)
+        self.ground = ground
