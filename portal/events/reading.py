@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import connection
 
-from portal.events import blocks, daybook, segments, tally, volumes
+from portal.events import blocks, daybook, matching, segments, tally, volumes
 from portal.events.daybook import steadily
 from portal.events.models import Block, Volume
 from portal.events.tally import Month
@@ -76,6 +76,17 @@ def table(subject_id: UUID, day: date) -> pa.Table:
     return segments.outward(stored(subject_id, day))
 
 
+def fetched(subject_id: UUID, day: date) -> Callable[[], pa.Table]:
+    """Open a day here, and return what makes of it what `table` returns, which any thread may call."""
+    make = steadily(lambda: daybook.fetch(daybook.look(subject_id, day)))
+    return lambda: segments.outward(make())
+
+
+def sealed(subject_id: UUID, day: date) -> bytes | None:
+    """Return the Parquet file of a day as it is stored, or None while some of the day is not sealed."""
+    return steadily(lambda: daybook.sealed(daybook.look(subject_id, day)))
+
+
 def page(
     subject_id: UUID,
     day: date,
@@ -89,11 +100,16 @@ def page(
 ) -> EventPage:
     """Return some events of a day as dictionaries without what was not sent."""
     found = stored(subject_id, day)
+    apps, senders = _different(matching.apps(found)), _different(found["collector"])
     for name, wanted in (("category", categories), ("source", sources)):
         if wanted is not None:
             found = found.filter(pc.is_in(found[name], value_set=pa.array(sorted(wanted), pa.string())))
     found = _within(found, from_ms, to_ms)
-    return EventPage(segments.to_rows(found.slice(max(0, offset), limit)), found.num_rows)
+    return EventPage(segments.to_rows(found.slice(max(0, offset), limit)), found.num_rows, apps, senders)
+
+
+def _different(column: Any) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, pc.unique(column).to_pylist())))
 
 
 def _within(found: Any, from_ms: int | None, to_ms: int | None) -> pa.Table:

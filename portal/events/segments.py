@@ -163,8 +163,44 @@ class Unfaithful(Exception):
     """An object does not hold what was put there."""
 
 
+def lean(data: bytes) -> pa.Table:
+    """Return a Parquet file's events, of the texts each different one once; columns without any value are not read.
+
+    Whoever only hands a day on is spared most of the work.
+    """
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*TEXTS, "url"])
+    full = _with_values(file.metadata)
+    table = file.read(columns=full, use_threads=False).unify_dictionaries().combine_chunks()
+    nothing = {each.name: pa.nulls(len(table), each.type) for each in SCHEMA if each.name not in full}
+    return pa.table({name: nothing[name] if name in nothing else table[name] for name in SCHEMA.names})
+
+
+def rows_of(data: bytes) -> int:
+    """Return how many events a Parquet file holds."""
+    return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
+
+
+def _with_values(metadata: pq.FileMetaData) -> list[str]:
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [
+        name
+        for place, name in enumerate(SCHEMA.names)
+        if not all(_is_empty(group.column(place), group.num_rows) for group in groups)
+    ]
+
+
+def _is_empty(column: pq.ColumnChunkMetaData, rows: int) -> bool:
+    return column.statistics is not None and column.statistics.null_count == rows
+
+
 def read(name: str) -> tuple[Header, pa.Table]:
     """Open an object; raises Missing, KeyGone, Damaged, WrongKey or Unfaithful."""
+    header, data = unsealed(name)
+    return header, from_parquet(data)
+
+
+def unsealed(name: str) -> tuple[Header, bytes]:
+    """Return an object's Parquet file; raises what `read` raises."""
     blob = objects.get(name)
     size = int.from_bytes(blob[len(MAGIC) : len(MAGIC) + 2], "big")
     start = len(MAGIC) + 2
@@ -175,12 +211,17 @@ def read(name: str) -> tuple[Header, pa.Table]:
     if not name.startswith(prefix_of(header.subject, header.day)):
         raise Unfaithful(name)
     opened = keys.open_for(header.subject, header.day.isoformat()[:7], blob[start + size :], bound)
-    return header, from_parquet(opened)
+    return header, opened
 
 
 def load(segment: Segment) -> pa.Table:
     """Return a segment's events; raises Missing where a newer generation took its place."""
-    header, table = read(segment.name)
+    return from_parquet(parquet(segment))
+
+
+def parquet(segment: Segment) -> bytes:
+    """Return a segment's Parquet file; raises what `load` raises."""
+    header, data = unsealed(segment.name)
     if header.generation != segment.generation:
         raise Unfaithful(segment.name)
-    return table
+    return data

@@ -29,6 +29,8 @@ class Entry:
     packed: int
     sha256: str
     records: int
+    # Which piece holds the whole file beside others; -1 where it has pieces of its own.
+    shelf: int = -1
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

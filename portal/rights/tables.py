@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import unicodedata
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from consent.values import Scope
 from portal.events.values import UNKNOWN_APP
+from portal.rights.lines import Lines, add, encoded
 from portal.rights.values import Format
 
 CONTENT = "keystroke_content"
+EVERY_EVENT = Scope()
 SHARED = ("t", "type", "category", "source", "collector", "app", "in_app", "purposes")
 OWN: dict[str, tuple[str, ...]] = {
     "pointer_movement": ("x", "y"),
@@ -28,7 +27,8 @@ OWN: dict[str, tuple[str, ...]] = {
     "app_usage": ("title", "private"),
     "web_navigation": ("url",),
 }
-LAST = ("seq", "screen_w", "screen_h")
+SCREEN = ("screen_w", "screen_h")
+LAST = ("seq", *SCREEN)
 # What a spreadsheet takes for the beginning of a formula or of a command.
 RISKY = frozenset("=+-@\t\r\n\0|%")
 # Spaces and characters without a shape, which a spreadsheet skips before it looks.
@@ -39,12 +39,28 @@ def columns_of(category: str) -> tuple[str, ...]:
     return (*SHARED, *OWN[category], *LAST)
 
 
+def takes_all(scope: Scope, purposes: frozenset[str] | None) -> bool:
+    """Return whether a copy asks for all that is stored."""
+    return purposes is None and replace(scope, purposes=None) == EVERY_EVENT
+
+
 def within(table: pa.Table, scope: Scope, purposes: frozenset[str] | None = None) -> pa.Table:
     """Return the rows that a copy asks for; with `purposes`, only what is kept for one of them."""
+    if takes_all(replace(scope, categories=None), purposes):
+        return table
+    table = plain(table)
     wanted = _wanted(table, scope)
     if purposes is not None:
         wanted = pc.and_(wanted, _bound_to(table["purposes"], purposes))
     return table.filter(pc.fill_null(wanted, False))
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Return texts as texts, where each stands as a place in a list of the different ones."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, pc.cast(table[field.name], pa.string()))
+    return table
 
 
 def _wanted(table: pa.Table, scope: Scope) -> pa.ChunkedArray:
@@ -68,18 +84,30 @@ def _bound_to(column: pa.ChunkedArray, purposes: frozenset[str]) -> pa.ChunkedAr
 
 def by_category(table: pa.Table, scope: Scope) -> dict[str, pa.Table]:
     """Split a day into its files; a typed character stands beside its key, or alone if only that was asked."""
+    kinds = encoded(table["category"])
     found = {
-        category: table.filter(pc.equal(table["category"], category))
-        for category in pc.unique(table["category"]).to_pylist()
+        category: table.select(columns_of(category)).filter(pc.equal(kinds.indices, place))
+        for place, category in enumerate(kinds.dictionary.to_pylist())
         if scope.categories is None or category in scope.categories
     }
     if scope.categories is None or CONTENT in scope.categories:
-        typed = table.filter(pc.is_valid(table["key"]))
-        if "keystroke_timing" not in found and len(typed):
-            found[CONTENT] = typed
+        if "keystroke_timing" not in found and table["key"].null_count < len(table):
+            found[CONTENT] = table.select(columns_of(CONTENT)).filter(pc.is_valid(table["key"]))
     elif "keystroke_timing" in found:
         found["keystroke_timing"] = _without(found["keystroke_timing"], ("key", "key_purposes"))
-    return {category: each.select(columns_of(category)) for category, each in found.items() if len(each)}
+    return {category: each for category, each in found.items() if len(each)}
+
+
+def of_categories(table: pa.Table, scope: Scope) -> pa.Table:
+    """Return the rows of the categories asked for, in the columns in which they are stored."""
+    if scope.categories is None:
+        return table
+    if CONTENT not in scope.categories:
+        table = _without(table, ("key", "key_purposes"))
+    wanted = pc.is_in(table["category"], pa.array(sorted(scope.categories), pa.string()))
+    if CONTENT in scope.categories:
+        wanted = pc.or_(wanted, pc.is_valid(table["key"]))
+    return table.filter(wanted)
 
 
 def _without(table: pa.Table, names: tuple[str, ...]) -> pa.Table:
@@ -101,23 +129,17 @@ def safe(text: str | None) -> str | None:
     return f"'{text}" if first in RISKY and first else text
 
 
-def _safe_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Guard each different text once."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    guarded = [safe(text) for text in texts]
-    if guarded == texts:
-        return column
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(guarded, pa.string())).cast(pa.string())
-
-
 def to_csv(table: pa.Table) -> bytes:
-    for name in table.column_names:
-        if pa.types.is_string(table.schema.field(name).type):
-            table = table.set_column(table.schema.get_field_index(name), name, _safe_column(table[name]))
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(table, sink, pyarrow.csv.WriteOptions(include_header=False))
-    return sink.getvalue().to_pybytes()
+    """Write rows without a header; texts in quotes, a field that was not sent empty."""
+    lines = Lines(len(table))
+    for number, name in enumerate(table.column_names):
+        add(lines, table[name], "," if number else "", _quoted, always=True)
+    lines.text("\n")
+    return lines.joined()
+
+
+def _quoted(text: str) -> str:
+    return '"' + (safe(text) or "").replace('"', '""') + '"'
 
 
 def csv_header(category: str) -> bytes:
@@ -129,72 +151,28 @@ def csv_header(category: str) -> bytes:
 
 def to_jsonl(table: pa.Table) -> bytes:
     """Write each event with the fields that were sent, and what it is kept for."""
-    names = table.column_names
-    rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-    return msgspec.json.Encoder().encode_lines([_event(names, row) for row in rows])
+    lines = Lines(len(table))
+    for number, name in enumerate(each for each in table.column_names if each not in SCREEN):
+        add(lines, table[name], f'{"," if number else "{"}"{name}":', _json_text, always=False)
+    if set(SCREEN) <= set(table.column_names):
+        add(lines, _screens(table), ',"screen":', str, always=False)
+    lines.text("}\n")
+    return lines.joined()
 
 
-def _event(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
-    event = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-    width, height = event.pop("screen_w", None), event.pop("screen_h", None)
-    if width is not None:
-        event["screen"] = [width, height]
-    return event
+def _json_text(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
-# --- Parquet
-
-
-def to_parquet(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=3)
-    return sink.getvalue().to_pybytes()
-
-
-class Sink(io.RawIOBase):
-    """Hands on what is written in pieces of a bearable size."""
-
-    def __init__(self, hand_on: Callable[[bytes], None], piece: int) -> None:
-        super().__init__()
-        self.hand_on, self.piece = hand_on, piece
-        self.held, self.written = bytearray(), 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.written
-
-    def write(self, data: Any) -> int:
-        self.held += data
-        self.written += len(data)
-        if len(self.held) >= self.piece:
-            self.finish()
-        return len(data)
-
-    def finish(self) -> None:
-        if self.held:
-            self.hand_on(bytes(self.held))
-            self.held = bytearray()
-
-
-def join_parquet(pieces: Callable[[], Any], sink: Sink) -> int:
-    """Write pieces as one table, a row group each; return the rows. Days may differ in whole numbers and fractions."""
-    schema = pa.unify_schemas(
-        [pq.read_schema(pa.BufferReader(piece)) for piece in pieces()], promote_options="permissive"
-    )
-    rows = 0
-    with pq.ParquetWriter(sink, schema, compression="zstd", compression_level=3) as writer:
-        for piece in pieces():
-            table = pq.read_table(pa.BufferReader(piece)).cast(schema)
-            writer.write_table(table)
-            rows += len(table)
-    sink.finish()
-    return rows
+def _screens(table: pa.Table) -> pa.DictionaryArray:
+    """Return the screen as JSON has it; there are few, so each is a text of its own."""
+    width, height = (pc.cast(table[name], pa.string()) for name in SCREEN)
+    ends = pa.scalar("["), pa.scalar("]")
+    inner = pc.binary_join_element_wise(width, height, pa.scalar(","))
+    return encoded(pc.binary_join_element_wise(ends[0], inner, ends[1], pa.scalar("")))
 
 
 WRITERS: dict[str, Callable[[pa.Table], bytes]] = {
     Format.CSV: to_csv,
     Format.JSONL: to_jsonl,
-    Format.PARQUET: to_parquet,
 }

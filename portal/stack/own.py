@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -77,7 +78,7 @@ class OwnStack:
     def browser(self) -> Browser:
         return Browser(self.origin)
 
-    def count(self, question: str, values: list[str]) -> int:
+    def count(self, question: str, values: list[Any]) -> int:
         """Return the one number that a question to the database answers with."""
         services = json.loads((self.var / "stack.json").read_text(encoding="utf-8"))["services"]
         with psycopg.connect(services["database"]) as connection:
