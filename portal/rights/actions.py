@@ -103,7 +103,6 @@ def kept(scope: Scope) -> list[tuple[str, str]]:
 
 
 # --- decisions that call data back
-    _tell_programs(subject_id, purpose_key, recorded)
 
 
 @transaction.atomic
@@ -113,6 +112,7 @@ def withdraw(
     """Take a yes back and call back what no other purpose covers: now, or in 72 hours with `erase="72h"`."""
     recorded = decisions.withdraw(subject_id=subject_id, purpose_key=purpose_key, path=path)
     _tell_of_devices(subject_id, purpose_key)
+    _tell_programs(subject_id, purpose_key, recorded)
     return recorded, _call_back(subject_id, purpose_key, by, Ground.CONSENT_WITHDRAWN, _begins(erase))
 
 
@@ -143,13 +143,6 @@ def _call_back(
         scope=called_back(subject_id, {purpose_key}),
         ground=ground,
         purpose_key=purpose_key,
-def _tell_programs(subject_id: UUID, purpose_key: str, recorded: Recorded) -> None:
-    ids: dict[str, str | int] = {"subject": str(subject_id), "purpose": purpose_key}
-    if recorded.index is not None:
-        ids["ledger_index"] = recorded.index
-    webhooks.tell(Told.CONSENT_WITHDRAWN, ids, subject_id=subject_id)
-
-
         not_before=not_before,
     )
 
@@ -157,6 +150,13 @@ def _tell_programs(subject_id: UUID, purpose_key: str, recorded: Recorded) -> No
 def _tell_of_devices(subject_id: UUID, purpose_key: str) -> None:
     """Write down each device's last event once nothing can follow it; the erasure does so again before it begins."""
     transaction.on_commit(partial(devices.stopped, subject_id, {purpose_key}), robust=True)
+
+
+def _tell_programs(subject_id: UUID, purpose_key: str, recorded: Recorded) -> None:
+    ids: dict[str, str | int] = {"subject": str(subject_id), "purpose": purpose_key}
+    if recorded.index is not None:
+        ids["ledger_index"] = recorded.index
+    webhooks.tell(Told.CONSENT_WITHDRAWN, ids, subject_id=subject_id)
 
 
 def _begins(erase: str) -> datetime | None:
