@@ -31,6 +31,7 @@ urlpatterns = [
     path("receipts/", include("portal.rights.receipts.urls")),
     path("", include("portal.events.urls")),
     path("", include("portal.rights.urls")),
+    path("", include("portal.rights.cases.urls")),
     path("", include("portal.rights.opendsr.urls")),
     path("", include("portal.audit.urls")),
     path("", include("portal.oversight.urls")),

@@ -23,6 +23,7 @@ ROLES: Words = {
     "engineer": gettext_lazy("A release engineer"),
     "operator": gettext_lazy("An operator"),
     "auditor": gettext_lazy("An auditor"),
+    "code": gettext_lazy("Whoever held both halves of the code"),
 }
 PURPOSES: Words = {
     ReadPurpose.SUBJECT_REQUEST: gettext_lazy("to answer a request"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
@@ -19,7 +20,7 @@ def own_request(view: View) -> View:
     """The rule `owner`: the request named in the address is the person's own, whatever roles others hold."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *, pk: UUID) -> HttpResponse:
+    def guarded(request: HttpRequest, *, pk: UUID, **more: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         found = SubjectRequest.objects.filter(pk=pk).first()
@@ -27,7 +28,7 @@ def own_request(view: View) -> View:
             raise Http404
         if found.subject_id != request.user.pk:
             refuse(request, found.subject_id)
-        return view(request, found)
+        return view(request, found, **more)
 
     guarded.rule = "owner"  # type: ignore[attr-defined]
     return guarded
@@ -38,7 +39,7 @@ def own_case(view: View) -> View:
 
     @rule("perm:requests.handle")
     @wraps(view)
-    def guarded(request: HttpRequest, *, pk: UUID) -> HttpResponse:
+    def guarded(request: HttpRequest, *, pk: UUID, **more: Any) -> HttpResponse:
         found = SubjectRequest.objects.filter(pk=pk).first()
         if found is None:
             raise Http404
@@ -46,7 +47,7 @@ def own_case(view: View) -> View:
             refuse(request, found.subject_id)
         if found.is_private:
             raise Http404
-        return view(request, found)
+        return view(request, found, **more)
 
     return guarded
 

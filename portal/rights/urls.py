@@ -1,10 +1,10 @@
-"""Addresses of requests and of the queue."""
+"""Addresses of a person's requests."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from portal.rights import views, views_queue
+from portal.rights import views
 
 urlpatterns = [
     path("requests/", views.requests, name="requests"),
@@ -15,9 +15,4 @@ urlpatterns = [
     path("requests/<uuid:pk>/download", views.download, name="download"),
     path("requests/<uuid:pk>/certificate.json", views.certificate, name="certificate"),
     path("requests/<uuid:pk>/cancel/", views.cancel, name="cancel"),
-    path("queue/", views_queue.queue, name="queue"),
-    path("queue/<uuid:pk>/", views_queue.case, name="case"),
-    path("queue/<uuid:pk>/approve/", views_queue.approve, name="approve"),
-    path("queue/<uuid:pk>/refuse/", views_queue.refuse, name="refuse-request"),
-    path("queue/<uuid:pk>/retry/", views_queue.retry, name="retry"),
 ]

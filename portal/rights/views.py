@@ -20,6 +20,7 @@ from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of, recent_sign_in, signed_in_recently
 from portal.rights import actions, forms, handling, pages, tasks
+from portal.rights.cases import thread
 from portal.rights.guards import own_request
 from portal.rights.models import SubjectRequest
 from portal.rights.stopping import stop_and_erase
@@ -105,8 +106,9 @@ def _opened(request: HttpRequest, action: Callable[..., SubjectRequest], **asked
 @own_request
 def request_page(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     """How far it is; a poll by htmx gets the moving part alone."""
-    template = "rights/_progress.html" if request.htmx else "rights/request.html"
-    return render(request, template, pages.one(found))
+    if request.htmx:
+        return render(request, "rights/_progress.html", pages.one(found))
+    return render(request, "rights/request.html", pages.one(found) | thread.for_person(found))
 
 
 @require_safe

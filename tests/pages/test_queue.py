@@ -84,7 +84,7 @@ def test_a_refusal_stands_once_a_second_person_signed_it_off(become, hana, lea, 
     refuse(become(hana), review)
     review.refresh_from_db()
     assert review.state == State.IN_REVIEW
-    assert "A refusal was proposed" in text(become(lea).get(f"/queue/{review.pk}/"))
+    assert "Hana Horn proposed to refuse this" in text(become(lea).get(f"/queue/{review.pk}/"))
     refuse(become(lea), review)
     review.refresh_from_db()
     assert review.state == State.REFUSED

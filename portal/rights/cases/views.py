@@ -1,4 +1,4 @@
-"""The queue: requests of others, for those who answer for them. No event is shown here, and no count of events."""
+"""The queue and a case: requests of others, for those who answer for them. No event is shown, and no count of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of
 from portal.people.subjects import line_of
-from portal.rights import forms, handling, pages, tasks
+from portal.rights import handling, tasks
+from portal.rights.cases import actions, pages
+from portal.rights.cases import queue as listing
+from portal.rights.forms import RefusalForm
 from portal.rights.guards import own_case
 from portal.rights.models import SubjectRequest
 from portal.rights.values import NotAllowed, State
@@ -29,7 +32,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     """Look at the queue, which is an act, once an hour."""
     once = trail.hourly(Action.QUEUE_VIEWED, request.user.pk)
     trail.record(Action.QUEUE_VIEWED, actor=actor_of(request), once=once)
-    return render(request, "rights/queue.html", pages.queue(request.user, line_of(request.user.pk), request.GET))
+    return render(request, "cases/queue.html", listing.shown(request.user, line_of(request.user.pk), request.GET))
 
 
 @require_safe
@@ -42,13 +45,24 @@ def case(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
         case=str(found.pk),
         once=trail.hourly(Action.CASE_VIEWED, request.user.pk, found.pk),
     )
-    return _case(request, found, forms.RefusalForm(kind=found.kind))
+    return page(request, found)
 
 
-def _case(request: HttpRequest, found: SubjectRequest, form: forms.RefusalForm) -> HttpResponse:
-    why_not = handling.why_not_handle(found, actor_of(request))
-    shown = pages.case(found, why_not, request.user) | {"form": form}
-    return render(request, "rights/case.html", shown, status=422 if form.is_bound else 200)
+def page(request: HttpRequest, found: SubjectRequest, **bound: Any) -> HttpResponse:
+    """Show a case; with a form that was filled in wrongly, say what is wrong with it."""
+    by = actor_of(request)
+    shown = pages.case(found, handling.why_not_handle(found, by), request.user, by) | bound
+    return render(request, "cases/case.html", shown, status=422 if bound else 200)
+
+
+def done(request: HttpRequest, found: SubjectRequest, do: Callable[..., Any], says: str, **how: Any) -> HttpResponse:
+    """Call one action and lead back to the case with its outcome."""
+    try:
+        do(request=found, by=actor_of(request), **how)
+        messages.success(request, says)
+    except NotAllowed as error:
+        messages.error(request, error.detail)
+    return redirect("case", pk=found.pk)
 
 
 def _decided(
@@ -61,7 +75,7 @@ def _decided(
         messages.error(request, error.detail)
     except Closed:
         return render(request, "closed.html", status=503)
-    tasks.nudge(found.pk)
+    tasks.nudge(found.lead.pk)
     found.refresh_from_db()
     return redirect("queue") if found.is_private else redirect("case", pk=found.pk)
 
@@ -71,7 +85,9 @@ def _outcome(decided: SubjectRequest) -> str:
         return _("Refused. The person reads the ground and how to complain.")
     if decided.proposed_refusal:
         return _("Proposed. The refusal stands once a second person has signed it off.")
-    return _("Approved. The work has begun.")
+    if decided.needs_decision:
+        return _("Taken back. The request waits to be decided.")
+    return _("Done.") if not decided.is_open else _("Approved. The work has begun.")
 
 
 @require_POST
@@ -83,13 +99,33 @@ def approve(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
 @require_POST
 @own_case
 def refuse(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
-    form = forms.RefusalForm(request.POST, kind=found.kind)
+    form = RefusalForm(request.POST, kind=found.kind)
     if not form.is_valid():
-        return _case(request, found, form)
+        return page(request, found, form=form)
     return _decided(request, found, handling.refuse, **form.cleaned_data)
 
 
 @require_POST
 @own_case
+def take_back(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
+    return _decided(request, found, handling.take_back)
+
+
+@require_POST
+@own_case
 def retry(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
-    return _decided(request, found, handling.retry)
+    answer = done(request, found, handling.retry, _("It goes on."))
+    tasks.nudge(found.lead.pk)
+    return answer
+
+
+@require_POST
+@own_case
+def take(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
+    return done(request, found, actions.take, _("You have taken this case."))
+
+
+@require_POST
+@own_case
+def let_go(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
+    return done(request, found, actions.let_go, _("The case is back in the queue."))
