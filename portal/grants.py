@@ -15,8 +15,13 @@ APPEND_ONLY = {
     "consent.decision",
     "consent.checkpoint",
     "consent.noticeversion",
+    "consent.opening",
     "audit.act",
 }
+# Rows of these change, and go with the account alone.
+LASTING = {"consent.gate"}
+# What the role may have done for it that it may not do (leaving.0002): each guards itself.
+FUNCTIONS = {"default": ("public.forget_account(uuid)",)}
 
 
 def grant(using: str = "default", **kwargs: Any) -> None:
@@ -32,7 +37,17 @@ def grant(using: str = "default", **kwargs: Any) -> None:
             table = model._meta.db_table
             if table not in present or not router.allow_migrate_model(using, model):
                 continue
-            rights = "SELECT, INSERT" if model._meta.label_lower in APPEND_ONLY else "SELECT, INSERT, UPDATE, DELETE"
+            rights = _rights(model._meta.label_lower)
             name = connection.ops.quote_name(table)
             cursor.execute(f"REVOKE ALL ON {name} FROM {ROLE}")
             cursor.execute(f"GRANT {rights} ON {name} TO {ROLE}")
+        for function in FUNCTIONS.get(using, ()):
+            cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
+            if cursor.fetchone()[0]:
+                cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {ROLE}")
+
+
+def _rights(label: str) -> str:
+    if label in APPEND_ONLY:
+        return "SELECT, INSERT"
+    return "SELECT, INSERT, UPDATE" if label in LASTING else "SELECT, INSERT, UPDATE, DELETE"

@@ -62,6 +62,10 @@ FOLD_SECONDS = env.number("FOLD_SECONDS", 60)
 # Whatever is set, what was added is signed within a minute.
 CHECKPOINT_SECONDS = max(1, min(60, env.number("CHECKPOINT_SECONDS", 30)))
 BUNDLE_DAYS = env.number("BUNDLE_DAYS", 7)
+NAME_STAFF_IN_COPIES = env.flag("NAME_STAFF_IN_COPIES", False)
+LEAVER_ACCOUNT_DAYS = env.number("LEAVER_ACCOUNT_DAYS", 90)
+LEAVER_KEEPSAKE_DAYS = env.number("LEAVER_KEEPSAKE_DAYS", 90)
+LETTERS_DIR = Path(env.text("DAYLIGHT_LETTERS_DIR", str(VAR / "letters")))
 LAPSED_CONSENT_DAYS = env.number("LAPSED_CONSENT_DAYS", 30)
 INGEST_BATCHES_PER_MINUTE = env.number("INGEST_BATCHES_PER_MINUTE", 60)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
@@ -64,9 +65,9 @@ def change_employee(*, employee: Employee, profile: Profile, by: Actor) -> bool:
         return False
     for name in changed:
         setattr(employee, name, getattr(profile, name))
-    employee.is_active = True
+    employee.is_active, employee.leaves_on = True, None if returns else employee.leaves_on
     with transaction.atomic():
-        employee.save(update_fields=[*changed, "is_active"])
+        employee.save(update_fields=[*changed, "is_active", "leaves_on"])
         if "email" in changed:
             _confirm_address(employee)
         if returns:
@@ -123,6 +124,22 @@ def deactivate(*, employee: Employee, by: Actor) -> None:
         facts: Facts = {"sessions": ended}
         trail.record(Action.EMPLOYEE_DEACTIVATED, actor=by, subject_id=employee.pk, facts=facts)
     employee.is_active = False
+
+
+def set_last_day(*, employee: Employee, leaves_on: date | None, by: Actor) -> None:
+    """Note somebody's last day, or that they stay after all; a day that is over closes the account at once."""
+    if employee.leaves_on != leaves_on:
+        with transaction.atomic():
+            Employee.objects.filter(pk=employee.pk).update(leaves_on=leaves_on)
+            facts: Facts = {"fields": ["leaves_on"]}
+            trail.record(Action.EMPLOYEE_CHANGED, actor=by, subject_id=employee.pk, facts=facts)
+        employee.leaves_on = leaves_on
+    if employee.is_active and is_over(leaves_on):
+        deactivate(employee=employee, by=by)
+
+
+def is_over(last_day: date | None) -> bool:
+    return last_day is not None and last_day < timezone.localdate()
 
 
 def end_sessions(employee: Employee) -> int:

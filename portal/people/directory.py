@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -24,7 +25,7 @@ REQUIRED = (
     "jurisdiction",
     "time_zone",
 )
-OPTIONAL = ("working_hours", "sso_issuer", "sso_subject", "language")
+OPTIONAL = ("working_hours", "sso_issuer", "sso_subject", "language", "leaves_on")
 FILLED = ("employee_number", "email", "name", "jurisdiction", "time_zone")
 LONGEST = {"employee_number": 64, "email": 254, "name": 200, "department": 200, "working_hours": 200}
 JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
@@ -130,7 +131,14 @@ def _meaning(values: dict[str, str]) -> str:
         hours.parse(values.get("working_hours", ""))
     except hours.BadHours as error:
         return f"working_hours: {error}"
-    return ""
+    return "" if _is_day(values.get("leaves_on", "")) else "leaves_on is no day like 2026-12-31"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return not text or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _is_address(text: str) -> bool:

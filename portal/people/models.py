@@ -47,6 +47,8 @@ class Employee(AbstractBaseUser):
     sso_subject = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=8, default="en")
     is_active = models.BooleanField(default=True)
+    # The last day of somebody who leaves, once the company has said it.
+    leaves_on = models.DateField(null=True, blank=True)
 
     is_superuser = is_staff = False
     USERNAME_FIELD = "email"

@@ -23,7 +23,7 @@ class Role(models.TextChoices):
 
 # A permission is a dotted codename. None of them lets anybody but the person read a single event.
 ROLES: dict[str, frozenset[str]] = {
-    Role.HR: frozenset({"requests.handle"}),
+    Role.HR: frozenset({"requests.handle", "leavers.handle"}),
     Role.LEGAL: frozenset(
         {
             "requests.handle",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db import IntegrityError
@@ -42,6 +43,15 @@ class Entry:
     def profile(self) -> Profile:
         known = {name: self.line.values[name] for name in PROFILE_FIELDS if name in self.line.values}
         return Profile(**known | {"email": known["email"].lower(), "language": known.get("language") or "en"})
+
+    @property
+    def last_day(self) -> date | None:
+        return date.fromisoformat(self.line.values["leaves_on"]) if self.line.values.get("leaves_on") else None
+
+    @property
+    def has_left(self) -> bool:
+        """Return whether the line speaks of somebody whose account is closed and whose last day is over."""
+        return bool(self.employee and not self.employee.is_active and actions.is_over(self.last_day))
 
     def answer(self) -> dict[str, Any]:
         told = {
@@ -120,6 +130,8 @@ class Roster:
             waiting = refused
 
     def _write(self, entry: Entry) -> bool:
+        if entry.has_left:
+            return True
         try:
             if entry.employee:
                 actions.change_employee(employee=entry.employee, profile=entry.profile, by=self.by)
@@ -128,6 +140,8 @@ class Roster:
                 entry.created = True
         except IntegrityError:
             return False
+        if "leaves_on" in entry.line.values:
+            actions.set_last_day(employee=entry.employee, leaves_on=entry.last_day, by=self.by)
         return True
 
     def _write_managers(self) -> None:

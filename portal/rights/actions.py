@@ -54,6 +54,8 @@ def open_request(
     channel: str = "",
     representative: str = "",
     idempotency_key: str = "",
+    details: dict[str, Any] | None = None,
+    account: bool = False,
     not_before: datetime | None = None,
 ) -> SubjectRequest:
     """Put a request in and begin it where nobody has to decide; the same key or a double click gives the first one.
@@ -73,6 +75,7 @@ def open_request(
         body_digest=digest(asked | {"subject_id": str(subject_id), "received_at": received}),
         received=received_at or timezone.now(),
         not_before=not_before,
+        account=account,
         wake_at=not_before,
     )
     try:

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.functional import Promise
 
+from consent.models import Gate
 from consent.values import Scope, milliseconds
 from portal.rights.values import (
     ACCOUNT,
@@ -217,6 +218,11 @@ class SubjectRequest(models.Model):
     def plan_name(self) -> str:
         """Return the name of the plan that answers it (plans.PLANS)."""
         return ACCOUNT if self.account else self.kind
+
+    @property
+    def known_subject(self) -> UUID | None:
+        """Return whose it is, for what is written down about it: nobody's once the account was forgotten."""
+        return self.subject_id if not self.account or Gate.objects.filter(pk=self.subject_id).exists() else None
 
     @property
     def is_copy(self) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portal.audit.values import Action
-from portal.rights import access, erasure
+from portal.rights import access, days, erasure, paging, recipients
+from portal.rights.leaving import forget
 from portal.rights.models import SubjectRequest
 from portal.rights.receipts import files as receipt_files
-from portal.rights.values import Cursor, Kind, State
+from portal.rights.values import ACCOUNT, Cursor, Kind, State
 
 Step = Callable[[SubjectRequest, Cursor], Cursor | None]
 
@@ -60,6 +61,22 @@ PLANS: dict[str, Plan] = {
     ),
 }
 
+ENDS = (erasure.await_renewal, erasure.certify)
+# The account goes once the data is gone and everybody else has answered; then everything is read once more.
+PLANS[ACCOUNT] = Plan(
+    (
+        forget.take_back,
+        *(step for step in PLANS[Kind.ERASURE].steps if step not in ENDS),
+        forget.forget,
+        forget.read_everything_again,
+        erasure.await_renewal,
+        forget.certify_account,
+    ),
+    State.DELIVERED,
+    Action.REQUEST_DONE,
+)
+# Steps that no plan has any more, for requests that were under way when it lost them.
+FORMER: tuple[Step, ...] = (access.join_tables, access.write_schema)
 
 def names(plan: str) -> list[str]:
     return [step.__name__ for step in PLANS[plan].steps]

@@ -61,4 +61,4 @@ def give_up(request: SubjectRequest, reason: str) -> None:
 
 
 def _act(action: Action, request: SubjectRequest) -> None:
-    trail.record(action, actor=SYSTEM, subject_id=request.subject_id, case=str(request.pk))
+    trail.record(action, actor=SYSTEM, subject_id=request.known_subject, case=str(request.pk))

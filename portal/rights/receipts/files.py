@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 from consent import checkpoints, ledger, receipts, verify_receipt
 from consent.models import Decision, Opening
@@ -30,7 +31,7 @@ def write_receipts(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     ends, done = time.monotonic() + CHUNK_SECONDS, cursor.get("done", 0)
     for start in range(0, len(left), TOGETHER):
         some = left[start : start + TOGETHER]
-        for path, data in _files(request, some):
+        for path, data in files_of(request.subject_id, some):
             bundle.put_part(request, path, 0, data, 1)
         if time.monotonic() > ends and some[-1] != left[-1]:
             return {"after": some[-1], "done": done + start + len(some), "total": done + len(left)}
@@ -49,11 +50,12 @@ def _begin(request: SubjectRequest, indices: Collection[int]) -> None:
         bundle.put_part(request, KEYS, 0, keys, len(keys.splitlines()))
 
 
-def _files(request: SubjectRequest, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
+def files_of(subject_id: UUID, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
+    """Yield the proofs of these entries, and the JSON-LD of those that are this person's decisions."""
     issued = receipts.issue_many(indices)
     yield from _proofs(issued)
-    decisions = list(Decision.objects.filter(leaf_idx__in=indices, subject_id=request.subject_id))
-    writer = evidence.Writer.of(decisions, request.subject_id)
+    decisions = list(Decision.objects.filter(leaf_idx__in=indices, subject_id=subject_id))
+    writer = evidence.Writer.of(decisions, subject_id)
     for each in decisions:
         yield f"{FOLDER}{each.leaf_idx}.jsonld", writer.write(each, issued.get(each.leaf_idx))
 

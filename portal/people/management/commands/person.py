@@ -1,14 +1,16 @@
-"""Gives a person a first password and, during set-up, roles."""
+"""Gives a person a first password and, during set-up, roles; notes their last day, or closes the account."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from datetime import date
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from portal.people import actions, granting
 from portal.people.cli import command_actor, employee_of, role_of
@@ -17,18 +19,27 @@ from portal.people.roles import Role
 
 
 class Command(BaseCommand):
-    help = "Set the first password of employee NUMBER (read from standard input); during set-up, give roles."
+    help = (
+        "Set the first password of employee NUMBER (read from standard input); during set-up, give roles; "
+        "note the last day of somebody who leaves, and close the account of somebody who has left."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("number", metavar="NUMBER")
         parser.add_argument("--password-stdin", action="store_true")
         parser.add_argument("--role", action="append", default=[], metavar="ROLE", help="may be given more than once")
+        parser.add_argument("--leaves", metavar="DATE", help="the last day, like 2026-12-31, or `now`")
 
-    def handle(self, *args: Any, number: str, password_stdin: bool, role: list[str], **options: Any) -> None:
-        if not (password_stdin or role):
-            message = "Nothing to do: give --password-stdin, or --role ROLE during set-up."
+    def handle(
+        self, *args: Any, number: str, password_stdin: bool, role: list[str], leaves: str | None, **options: Any
+    ) -> None:
+        if not (password_stdin or role or leaves):
+            message = "Nothing to do: give --password-stdin, --leaves DATE, or --role ROLE during set-up."
             raise CommandError(message)
         employee = employee_of(number)
+        if leaves:
+            self._leaves(employee, leaves)
+            return
         if not employee.is_active:
             message = f"Employee {number!r} is not active."
             raise CommandError(message)
@@ -37,6 +48,20 @@ class Command(BaseCommand):
         if password_stdin:
             self._set_password(employee, sys.stdin.readline().rstrip("\r\n"))
             self.stdout.write(f"{number}: the password is set")
+
+    def _leaves(self, employee: Employee, said: str) -> None:
+        """Note the last day; of somebody who is gone already nothing is changed."""
+        try:
+            day = timezone.localdate() if said == "now" else date.fromisoformat(said)
+        except ValueError as error:
+            message = f"{said!r} is no day like 2026-12-31."
+            raise CommandError(message) from error
+        if employee.is_active:
+            actions.set_last_day(employee=employee, leaves_on=day, by=command_actor("person"))
+        if employee.is_active and said == "now":
+            actions.deactivate(employee=employee, by=command_actor("person"))
+        state = f"leaves on {day}" if employee.is_active else "the account is closed"
+        self.stdout.write(f"{employee.employee_number}: {state}")
 
     def _grant(self, employee: Employee, role: Role) -> None:
         try:
