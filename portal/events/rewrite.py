@@ -14,17 +14,17 @@ from django.db import transaction
 
 from consent import gate
 from consent.values import Scope
-from portal.events import daybook, focus, matching, reading, second_reading, segments, volumes
+from portal.events import daybook, dropping, focus, matching, reading, second_reading, segments, volumes
 from portal.events.daybook import Day
 from portal.events.models import Block, LastFocus, Segment, Volume
 from portal.events.sealing import Overtaken, claim, fold_into, point, unnamed_if_overtaken
 from portal.events.tally import DayTally, Tally
 from portal.events.values import CONTENT
-from portal.vault import objects
 
 KeyName = tuple[str, str]
 # A local day begins and ends within so much of the same day in UTC.
 WEST, EAST = timedelta(hours=12), timedelta(hours=14)
+TYPING = "keystroke_timing"
 Gone = dict[str, Counter[str]]
 Guard = Callable[[], None]
 residue = second_reading.residue
@@ -122,6 +122,21 @@ def _whole(scope: Scope, day: date, asked_ms: int) -> bool:
     return inside and asked_ms >= high and not scope.without and all(each is None for each in narrowed)
 
 
+def goes_whole(subject_id: UUID, scope: Scope, day: date, asked_ms: int) -> bool:
+    """Return whether nothing of a day stays; of a day that is hardly over its last event says it."""
+    if _whole(scope, day, asked_ms):
+        return True
+    return _whole(scope, day, asked_ms=span(day)[1]) and dropping.over_by(subject_id, day, asked_ms)
+
+
+def drop_days(
+    subject_id: UUID, days: Iterable[date], scope: Scope, asked_ms: int, epoch: int, guard: Guard = unguarded
+) -> set[date]:
+    """Delete those of the days that go whole, many in a commit; return them. Raises like `rewrite_day`."""
+    whole = [day for day in days if goes_whole(subject_id, scope, day, asked_ms)]
+    return dropping.drop(subject_id, whole, epoch, guard)
+
+
 def rewrite_day(subject_id: UUID, day: date, scope: Scope, asked_ms: int, epoch: int, guard: Guard = unguarded) -> int:
     """Write what stays of a day under the epoch's key, delete the rest; return how many events went. Safe to repeat.
 
@@ -130,11 +145,11 @@ def rewrite_day(subject_id: UUID, day: date, scope: Scope, asked_ms: int, epoch:
     """
     seen = _older(daybook.look(subject_id, day), epoch)
     if not (seen.segment or seen.blocks):
-        _sweep(subject_id, day, epoch)
+        dropping.sweep(subject_id, [day], epoch)
         return 0
     whole = _whole(scope, day, asked_ms)
     total = _drop(seen, epoch, guard) if whole else _rewrite(seen, scope, asked_ms, epoch, guard)
-    _sweep(subject_id, day, epoch)
+    dropping.sweep(subject_id, [day], epoch)
     return total
 
 
@@ -206,13 +221,6 @@ def _forget_withheld(counted: DayTally, scope: Scope) -> None:
             tally.withheld = {c: n for c, n in tally.withheld.items() if keep and c not in scope.categories}
 
 
-def _sweep(subject_id: UUID, day: date, epoch: int) -> None:
-    """Delete objects of older epochs, also those that no row names because somebody was killed."""
-    for name in objects.names(segments.prefix_of(subject_id, day)):
-        if int(name.rpartition("/")[2].partition("-")[0]) < epoch:
-            objects.delete(name)
-
-
 def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int, guard: Guard = unguarded) -> None:
     """Write a month's counts, and the last apps in front, without the scope under the epoch's key. Safe to repeat."""
     with transaction.atomic():
@@ -252,13 +260,40 @@ def count_each(subject_id: UUID, scopes: Mapping[str, Scope], asked_ms: int) -> 
     for day, counted in reading.counted(subject_id).items():
         of = date.fromisoformat(day)
         here = {name: each for name, each in scopes.items() if _overlaps(each, of) and _names(each, counted)}
-        whole = {name for name, each in here.items() if _whole(each, of, asked_ms)}
+        whole = {name for name, each in here.items() if goes_whole(subject_id, each, of, asked_ms)}
         table = reading.stored(subject_id, of) if here.keys() - whole else None
         for name, each in here.items():
             found[name].update(
                 _sum(counted.sources.values()) if table is None or name in whole else _taken(table, each, asked_ms)
             )
     return {name: +each for name, each in found.items()}
+
+
+def to_be_opened(subject_id: UUID, scope: Scope, asked_ms: int) -> int:
+    """Return how many events lie in the days that counting this scope would have to open."""
+    days = ((date.fromisoformat(day), each) for day, each in reading.counted(subject_id).items())
+    opened = (
+        each for day, each in days if _overlaps(scope, day) and _names(scope, each) and not _whole(scope, day, asked_ms)
+    )
+    return sum(sum(_sum(each.sources.values()).values()) for each in opened)
+
+
+def at_most(subject_id: UUID, scope: Scope) -> Counter[str]:
+    """Return the most that a scope can take, by the daily counts alone: times, apps and devices are in none."""
+    found: Counter[str] = Counter()
+    for day, counted in reading.counted(subject_id).items():
+        for source, each in counted.sources.items():
+            if _overlaps(scope, date.fromisoformat(day)) and (scope.sources is None or source in scope.sources):
+                found.update(_meant(each, scope.categories))
+    return +found
+
+
+def _meant(tally: Tally, categories: frozenset[str] | None) -> Counter[str]:
+    if categories is None:
+        return Counter(tally.events)
+    found = Counter({key: n for key, n in tally.events.items() if key in categories})
+    found[CONTENT] = tally.contents if CONTENT in categories and TYPING not in categories else 0
+    return found
 
 
 def _taken(table: pa.Table, scope: Scope, asked_ms: int) -> Counter[str]:

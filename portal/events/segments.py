@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -178,6 +178,22 @@ def lean(data: bytes) -> pa.Table:
 def rows_of(data: bytes) -> int:
     """Return how many events a Parquet file holds."""
     return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
+
+
+def latest(data: bytes) -> int:
+    """Return the time of a Parquet file's last event in milliseconds, by its own statistics."""
+    metadata = pq.read_metadata(pa.BufferReader(data))
+    place = SCHEMA.get_field_index("t")
+    groups = (metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups))
+    return max(group.max for group in groups)
+
+
+def texts(data: bytes, names: Collection[str]) -> set[str]:
+    """Return the different texts that stand in some columns of a Parquet file."""
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(names))
+    full = [name for name in _with_values(file.metadata) if name in names]
+    table = file.read(columns=full, use_threads=False)
+    return {text for name in full for chunk in table[name].chunks for text in chunk.dictionary.to_pylist()}
 
 
 def _with_values(metadata: pq.FileMetaData) -> list[str]:

@@ -155,11 +155,13 @@ def _tally(request: SubjectRequest) -> dict[str, Any]:
 
 
 def rewrite_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    days, epoch = _tally(request)["days"], _epochs(request)[1]
-    done, began, until = cursor.get("done", 0), time.monotonic(), _until_ms(request)
+    """Take whole days out at once, and rewrite the others for some seconds a run."""
+    days, epoch = [date.fromisoformat(day) for day in _tally(request)["days"]], _epochs(request)[1]
+    done, began, until, ask = cursor.get("done", 0), time.monotonic(), _until_ms(request), partial(holding.ask, request)
+    gone = rewrite.drop_days(request.subject_id, days[done:], request.wanted, until, epoch, ask)
     while done < len(days) and time.monotonic() - began < CHUNK_SECONDS:
-        day = date.fromisoformat(days[done])
-        rewrite.rewrite_day(request.subject_id, day, request.wanted, until, epoch, partial(holding.ask, request))
+        if days[done] not in gone:
+            rewrite.rewrite_day(request.subject_id, days[done], request.wanted, until, epoch, ask)
         done += 1
     return {"done": done, "total": len(days)} if done < len(days) else None
 
@@ -234,6 +236,7 @@ def write_journal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         "asked_ms": request.asked_ms,
         "old_epoch": old,
         "new_epoch": new,
+        "tally": _tally(request),
     }
     with request.fenced():
         step = StepRun.objects.filter(request=request, name="write_journal").exclude(state=StepState.DONE)

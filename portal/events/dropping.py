@@ -1,0 +1,71 @@
+"""Takes whole days out of the store, a month in one commit, without opening an event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from datetime import date
+from uuid import UUID
+
+from django.db import transaction
+
+from consent import gate
+from portal.events import daybook, segments, volumes
+from portal.events.daybook import steadily
+from portal.events.models import Block, Segment
+from portal.events.sealing import Overtaken
+from portal.vault import objects
+
+
+def drop(subject_id: UUID, days: Iterable[date], epoch: int, guard: Callable[[], None]) -> set[date]:
+    """Delete these days, and what lies of them from before the epoch; return those that are gone. Safe to repeat.
+
+    A day of which something was written since the fence stands is left as it is. `guard` is asked in each commit,
+    behind the person's gate row: what it raises leaves the month as it was. Raises sealing.Overtaken.
+    """
+    months: dict[str, list[date]] = defaultdict(list)
+    for day in days:
+        months[day.isoformat()[:7]].append(day)
+    gone: set[date] = set()
+    for month, each in sorted(months.items()):
+        gone |= _drop_month(subject_id, month, each, epoch, guard)
+    sweep(subject_id, gone, epoch)
+    return gone
+
+
+def _drop_month(
+    subject_id: UUID, month: str, days: Collection[date], epoch: int, guard: Callable[[], None]
+) -> set[date]:
+    with transaction.atomic():
+        held = gate.hold(subject_id)
+        if held is None or held.key_epoch != epoch:
+            raise Overtaken
+        guard()
+        volume = volumes.lock(subject_id, month, epoch)
+        rows = Segment.objects.for_subject(subject_id).filter(day__in=days)
+        sealed = list(rows.select_for_update().order_by("pk"))
+        waiting = Block.objects.for_subject(subject_id).filter(day__in=days)
+        found = list(waiting.select_for_update().order_by("pk"))
+        newer = {each.day for each in (*sealed, *found) if each.epoch >= epoch}
+        gone = set(days) - newer
+        counted = volumes.opened(volume)
+        for day in gone:
+            counted.pop(day.isoformat(), None)
+        volumes.write(volume, counted, epoch)
+        volumes.discard([block for block in found if block.day in gone])
+        rows.filter(pk__in=[each.pk for each in sealed if each.day in gone]).delete()
+    return gone
+
+
+def sweep(subject_id: UUID, days: Iterable[date], epoch: int) -> None:
+    """Delete objects of older epochs, also those that no row names because somebody was killed."""
+    for day in days:
+        for name in objects.names(segments.prefix_of(subject_id, day)):
+            if int(name.rpartition("/")[2].partition("-")[0]) < epoch:
+                objects.delete(name)
+
+
+def over_by(subject_id: UUID, day: date, asked_ms: int) -> bool:
+    """Return whether every event of a day is known to be from before, without opening one; False where unsure."""
+    data = steadily(lambda: daybook.sealed(daybook.look(subject_id, day)))
+    return data is not None and segments.latest(data) < asked_ms
