@@ -10,6 +10,7 @@ from portal.audit.api import router as ledger
 from portal.events.api import router as collectors
 from portal.http import StrictParser, install_problems
 from portal.rights.api import router as requests
+from portal.rights.api_answers import router as answers
 
 api = NinjaAPI(
     title="Daylight",
@@ -23,6 +24,7 @@ install_problems(api)
 api.add_router("/ledger", ledger)
 api.add_router("", collectors)
 api.add_router("", requests)
+api.add_router("", answers)
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -30,6 +32,9 @@ urlpatterns = [
     path("welcome/", include("portal.rights.choices.urls_welcome")),
     path("receipts/", include("portal.rights.receipts.urls")),
     path("", include("portal.events.urls")),
+    path("", include("portal.rights.redress.urls")),
+    path("", include("portal.rights.holds.urls")),
+    path("", include("portal.rights.clocks.urls")),
     path("", include("portal.rights.urls")),
     path("", include("portal.rights.cases.urls")),
     path("", include("portal.rights.opendsr.urls")),

@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from allauth.idp.oidc.models import Client
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from consent.values import GateState, Withheld, milliseconds
 from portal.events import endings, reading
 from portal.events.endings import End
-from portal.events.models import BatchReceipt, Sender, StillSending
+from portal.events.models import BatchReceipt, LastFocus, Sender, StillSending
 from portal.events.tally import DayTally
 from portal.people.models import Employee
 from portal.register.models import Source
@@ -35,6 +36,7 @@ MOST_DAYS = 7
 KEPT_DAYS = 60
 LISTED = timedelta(days=7)
 FORGOTTEN = timedelta(days=31)
+COLLECTOR = "collector"
 
 
 class Stop(Struct):
@@ -293,6 +295,26 @@ def _device(end: End, told: Told, name: str, title: str, zone: ZoneInfo) -> Devi
         confirmed_at=_moment((stop.confirmed if stop else None) or asked),
         still_sending_days=[day for day in told.days if day >= end.at.astimezone(zone).date()],
     )
+
+
+def known(subject_id: UUID) -> dict[str, str]:
+    """Return the devices that sent in the last weeks, or were written down since, and what each is called."""
+    writers = {
+        writer
+        for model in (BatchReceipt, Sender, LastFocus)
+        for writer in model.objects.for_subject(subject_id).values_list("writer", flat=True).distinct()
+    }
+    return named(writers)
+
+
+def named(writers: Collection[str]) -> dict[str, str]:
+    """Return what each is called where a person reads it, two never the same."""
+    programs, found = _names(writers), dict[str, str]()
+    for writer in sorted(writers):
+        kind, _colon, rest = writer.partition(":")
+        name = programs.get(writer) or (rest if kind == COLLECTOR else _("Recordings that were handed in"))
+        found[writer] = name if name not in found.values() else f"{name} ({rest.partition('/')[0][-6:] or kind})"
+    return found
 
 
 def _names(writers: Collection[str]) -> dict[str, str]:

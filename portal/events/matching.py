@@ -70,9 +70,13 @@ def _within(table: pa.Table, scope: Scope) -> Mask:
     if scope.collectors is not None:
         about = pc.and_(about, _among(table["collector"], scope.collectors))
     if scope.apps is not None:
-        app = pc.coalesce(table["app"], table["in_app"], pa.scalar(UNKNOWN_APP))
-        about = pc.and_(about, _among(app, scope.apps))
+        about = pc.and_(about, _among(apps(table), scope.apps))
     return about
+
+
+def apps(table: pa.Table) -> Any:
+    """Return the app of each event: the one it names, else the one in front, else none that is known."""
+    return pc.coalesce(table["app"], table["in_app"], pa.scalar(UNKNOWN_APP))
 
 
 def _all_within(column: Any, scope: Scope) -> Mask:

@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from consent.models import Purpose
-from portal.events import charts, gap_words, gaps, reading, words
+from portal.events import charts, devices, gap_words, gaps, meaning, reading, words
 from portal.events.forms import DayFilter, Filter
 from portal.events.gaps import DayGap
 from portal.events.values import DayTotal
@@ -292,6 +292,8 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         "ends": ends(total),
         "still_sending": still_sending([total]),
         "titles": sources,
+        "out_of_use": meaning.out_of_use(owner, total.day),
+        "span": meaning.whole_day(total.day, owner),
     }
 
 
@@ -320,6 +322,9 @@ def events(owner: Employee, shown: Mapping[str, Any]) -> dict[str, Any]:
         "lines": lines(found.rows, zone, shown["titles"]),
         "total": found.total,
         "is_filtered": wanted != Filter(),
+        "meant": meaning.meant(shown["span"], wanted) if wanted != Filter() else "",
+        "apps": [(app, meaning.query(shown["span"], app=[app])) for app in found.apps],
+        "devices": list(devices.named(found.collectors).items()),
         "pager": _pager(shown["asked"], page, found.total),
     }
 

@@ -127,7 +127,9 @@ class DayTotal:
 
 @dataclass(frozen=True)
 class EventPage:
-    """Some events of a day in order of time, and how many there are in all."""
+    """Some events of a day in order of time, how many match, and the apps and devices of the whole day."""
 
     rows: list[dict[str, Any]]
     total: int
+    apps: tuple[str, ...] = ()
+    collectors: tuple[str, ...] = ()

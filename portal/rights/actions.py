@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate
 from consent.actions import Recorded
-from consent.values import Basis, Scope, milliseconds
+from consent.values import Basis, Scope
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ReadPurpose
 from portal.events import devices
@@ -25,9 +26,6 @@ from portal.rights import bundle, calling_back, objecting, weighing
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key, digest, put_in, repeated, reused
 from portal.rights.values import (
-    KEPT,
-    KEPT_FOR_OTHERS,
-    DryRun,
     Format,
     Ground,
     Kind,
@@ -36,6 +34,7 @@ from portal.rights.values import (
 )
 
 EVERYTHING = Scope()
+dry_run = weighing.erasure
 ERASE_LATER = timedelta(hours=72)
 
 
@@ -54,9 +53,9 @@ def open_request(
     channel: str = "",
     representative: str = "",
     idempotency_key: str = "",
+    not_before: datetime | None = None,
     details: dict[str, Any] | None = None,
     account: bool = False,
-    not_before: datetime | None = None,
 ) -> SubjectRequest:
     """Put a request in and begin it where nobody has to decide; the same key or a double click gives the first one.
 
@@ -75,9 +74,11 @@ def open_request(
         body_digest=digest(asked | {"subject_id": str(subject_id), "received_at": received}),
         received=received_at or timezone.now(),
         not_before=not_before,
-        account=account,
         wake_at=not_before,
+        account=account,
     )
+    if details:
+        wanted.sealed_details = wanted.sealed("details", details)
     try:
         return _take_in(wanted, by)
     except IntegrityError as error:
@@ -92,17 +93,6 @@ def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
             return found
         objecting.stop(wanted)
     return put_in(wanted, by)
-
-
-def dry_run(subject_id: UUID, scope: Scope = EVERYTHING) -> DryRun:
-    """Say what an erasure asked now would take, and what would stay and why."""
-    now_ms = milliseconds(timezone.now())
-    return DryRun(goes=rewrite.count_matching(subject_id, scope, now_ms), stays=kept(scope))
-
-
-def kept(scope: Scope) -> list[tuple[str, str]]:
-    rows = KEPT if scope.purposes is None else (*KEPT, KEPT_FOR_OTHERS)
-    return [(str(text), code) for text, code in rows]
 
 
 # --- decisions that call data back
@@ -235,17 +225,18 @@ class Download:
 
 
 def download(*, request: SubjectRequest, by: Actor) -> Download:
-    """Write the access down, then open the archive; raises NotAllowed `bundle.not_ready` or `bundle.gone`.
+    """Count the download and write the access down, then open the archive; raises NotAllowed as `bundle.opened` does.
 
     Must be called outside any transaction: the access is committed before the first byte.
     """
-    archive = bundle.opened(request)
-    trail.access(
-        Action.BUNDLE_DOWNLOADED,
-        actor=by,
-        subject_id=request.subject_id,
-        purpose=ReadPurpose.SUBJECT_REQUEST,
-        case=str(request.pk),
-    )
-    bundle.mark_handed_out(request)
+    archive = bundle.opened(request.lead)
+    with bundle.claimed(archive.bundle):
+        trail.access(
+            Action.BUNDLE_DOWNLOADED,
+            actor=by,
+            subject_id=request.subject_id,
+            purpose=ReadPurpose.SUBJECT_REQUEST,
+            case=str(request.pk),
+        )
+    bundle.mark_handed_out(request.lead)
     return Download(f"daylight-{request.received:%Y-%m-%d}.zip", archive.size, archive.chunks())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 
 from consent.models import Purpose
 from consent.values import Scope
-from portal.audit.models import Act
-from portal.audit.words import actor
-from portal.events import words
+from portal.events import devices, words
 from portal.http import page_number, pager
 from portal.people.models import Employee
+from portal.rights import bundle
 from portal.rights.choices.reading import category_words, listed
+from portal.rights.clocks.forms import AnswerForm
+from portal.rights.clocks.reading import clock
+from portal.rights.following import standing_of
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState
 
@@ -47,8 +49,23 @@ def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
         said.append(_("all that was kept for %(purposes)s alone") % {"purposes": named})
     if scope.sources is not None:
         said.append(_("from %(sources)s") % {"sources": listed(sorted(scope.sources))})
+    if scope.collectors is not None:
+        names = devices.named(scope.collectors)
+        said.append(_("sent by %(devices)s") % {"devices": listed(sorted(names.values()))})
+    if scope.apps is not None:
+        said.append(_("in the app %(apps)s") % {"apps": listed(f"“{each}”" for each in sorted(scope.apps))})
     said += _span_words(scope)
     return ", ".join(said) or _("everything")
+
+
+def meant(request: SubjectRequest, titles: Mapping[str, str]) -> str:
+    """Say how much of the data a request means; nothing where it is about no data that was recorded."""
+    about_data = request.scope or request.kind not in {Kind.COMPLAINT, Kind.RECTIFICATION}
+    return scope_words(request.wanted, titles) if about_data else ""
+
+
+def is_overdue(request: SubjectRequest) -> bool:
+    return request.is_open and request.due < timezone.localdate()
 
 
 def _span_words(scope: Scope) -> list[str]:
@@ -83,29 +100,13 @@ class Row:
     person: Employee | None = None
 
 
-def staff_scope(request: SubjectRequest, titles: Mapping[str, str], reader: Employee) -> str:
-    """Say how much is meant without telling how the person answered, except to those who decide on that answer."""
-    if not request.tells_an_answer:
-        return scope_words(request.wanted, titles)
-    if request.kind == Kind.OBJECTION:
-        decides = reader.has_perm("objections.decide")
-        return scope_words(request.wanted, titles) if decides else _("one purpose; only legal sees which")
-    return _("what nothing permits to be kept any more")
-
-
-def staff_note(request: SubjectRequest, reader: Employee) -> str:
-    """Return what was written with it; of one's own objection it is a reason, for those alone who decide on it."""
-    hides = request.kind == Kind.OBJECTION and request.tells_an_answer and not reader.has_perm("objections.decide")
-    return "" if hides else request.note
-
-
 def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUID, Employee] | None = None) -> Row:
     today = timezone.localdate()
     return Row(
         request=request,
-        scope=scope_words(request.wanted, titles),
+        scope=meant(request, titles),
         tone=TONES.get(State(request.state), ""),
-        overdue=request.is_open and request.due < today,
+        overdue=is_overdue(request),
         soon=request.is_open and today <= request.due <= today + SOON,
         person=people.get(request.subject_id) if people else None,
     )
@@ -122,7 +123,7 @@ def page_of(found: QuerySet[Any], asked: QueryDict, size: int = PAGE) -> tuple[l
 
 
 def own_list(person: Employee, asked: QueryDict) -> dict[str, Any]:
-    found = SubjectRequest.objects.for_subject(person.pk).prefetch_related("steps")
+    found = SubjectRequest.objects.for_subject(person.pk).prefetch_related("steps", "joined_to__steps")
     requests, pager = page_of(found, asked)
     titles = purpose_titles()
     return {"rows": [_row(each, titles) for each in requests], "pager": pager}
@@ -145,14 +146,15 @@ def _step(run: StepRun, current: StepRun | None, working: bool) -> Step:
 
 def one(request: SubjectRequest) -> dict[str, Any]:
     """Return what a person sees of a request: how far it is, what is left, what can be done."""
-    steps = list(request.steps.all())
+    steps = list(request.lead.steps.all())
     current = next((run for run in steps if run.state != StepState.DONE), None)
     working = request.state == State.PROCESSING
     done, total = request.progress
-    bundle = Bundle.objects.filter(request=request).first() if request.is_copy else None
+    found = Bundle.objects.filter(request=request.lead).first() if request.is_copy else None
     return {
         "subject_request": request,
-        "scope": scope_words(request.wanted, purpose_titles()),
+        "scope": meant(request, purpose_titles()),
+        "overdue": is_overdue(request),
         "tone": TONES.get(State(request.state), ""),
         "steps": [_step(run, current, working) for run in steps],
         "now": current.label if working and current else "",
@@ -164,10 +166,14 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         if working and request.not_before and request.not_before > timezone.now()
         else None,
         "can_cancel": request.can_cancel,
-        "expires": bundle.expires_at if bundle else None,
+        "expires": found.expires_at if found else None,
+        "downloads_left": bundle.downloads_left(found) if found else 0,
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
         "why": why(request),
+        "clock": clock(request),
+        "answer_form": AnswerForm(auto_id="answer_%s"),
+        **standing_of(request),
     }
 
 
@@ -198,70 +204,19 @@ def _is_deleted(request: SubjectRequest, steps: Iterable[StepRun]) -> bool:
     return "read_again" in done or "destroy_old_key" in done
 
 
-def history(request: SubjectRequest) -> list[Act]:
-    """Return what was done with a request, oldest first, without the person's own looks."""
-    return list(Act.objects.for_subject(request.subject_id).filter(case=str(request.pk)).order_by("at", "pk"))
+def counted(found: Mapping[str, int], exact: bool) -> dict[str, Any]:
+    """Return how many events are meant; where they were not counted one by one, it is the most that it can be."""
+    goes = [(words.category(key), found[key]) for key in words.CATEGORIES if found.get(key)]
+    return {"goes": goes, "total": sum(count for _name, count in goes), "exact": exact}
 
 
 def dry(run: DryRun) -> dict[str, Any]:
-    goes = [(words.category(key), run.goes[key]) for key in words.CATEGORIES if run.goes.get(key)]
     stays = [(text, Refusal(code).label if code in Refusal.values else code) for text, code in run.stays]
-    return {"goes": goes, "total": sum(count for _name, count in goes), "stays": stays}
+    return counted(run.goes, run.exact) | {"stays": stays, "told": run.told}
 
 
-def queue(handler: Employee, line: set[UUID], asked: QueryDict) -> dict[str, Any]:
-    """Return the requests of others, the most urgent first; never those of one's own line."""
-    others = SubjectRequest.objects.exclude(subject_id__in=line | {handler.pk})
-    found = others.for_staff().prefetch_related("steps")
-    state, kind = asked.get("state", "open"), asked.get("kind", "")
-    if state == "review":
-        found = found.filter(state=State.IN_REVIEW)
-    elif state != "all":
-        found = found.open()
-    if kind in Kind.values:
-        found = found.filter(kind=kind)
-    requests, pager = page_of(found.order_by("due", "received"), asked, 50)
-    titles = purpose_titles()
-    people = Employee.objects.in_bulk({each.subject_id for each in requests})
-    return {
-        "rows": [_case_row(each, titles, handler, people) for each in requests],
-        "pager": pager,
-        "shown": state if state in {"review", "all"} else "open",
-        "kind": kind,
-        "kinds": Kind.choices,
-    }
-
-
-def _case_row(
-    request: SubjectRequest,
-    titles: Mapping[str, str],
-    reader: Employee,
-    people: Mapping[UUID, Employee] | None = None,
-) -> Row:
-    return replace(_row(request, titles, people), scope=staff_scope(request, titles, reader))
-
-
-def case(request: SubjectRequest, why_not: str, reader: Employee) -> dict[str, Any]:
-    """Return what somebody who handles it sees of a request: no event, and no count of events or days."""
-    row = _case_row(request, purpose_titles(), reader)
-    return {
-        "subject_request": request,
-        "row": row,
-        "person": Employee.objects.filter(pk=request.subject_id).first(),
-        "now": request.current_step.label if request.state == State.PROCESSING and request.current_step else "",
-        "why_not": why_not,
-        "note": staff_note(request, reader),
-        "in_review": request.state not in {State.PROCESSING, State.NEEDS_ATTENTION} and request.is_open,
-        "proposed": Refusal(request.proposed_refusal).label if request.proposed_refusal else "",
-        "history": [(_("The person") if act.is_own else actor(act), act.sentence, act.at) for act in history(request)],
-        "late": date_left(request),
-    }
-
-
-def date_left(request: SubjectRequest) -> str:
-    if not request.is_open:
-        return ""
-    left = (request.due - timezone.localdate()).days
-    if left < 0:
-        return _("overdue by %(days)d days") % {"days": -left}
-    return _("%(days)d days left") % {"days": left}
+def cancelled(request: SubjectRequest) -> str:
+    """Say what taking a request back has done."""
+    if request.kind in {Kind.RESTRICTION, Kind.RECTIFICATION}:
+        return _("Taken back. What was out of use because of it is used again where your answers allow it.")
+    return _("Cancelled. Nothing was deleted and nothing was handed out.")

@@ -28,8 +28,8 @@ PLANS: dict[str, Plan] = {
     Kind.ACCESS: Plan(
         (
             access.gather,
-            access.write_days,
-            access.join_tables,
+            days.write_days,
+            paging.write_pages,
             access.write_sections,
             receipt_files.write_receipts,
             access.close_archive,
@@ -38,7 +38,7 @@ PLANS: dict[str, Plan] = {
         Action.REQUEST_READY,
     ),
     Kind.PORTABILITY: Plan(
-        (access.gather, access.write_days, access.join_tables, access.write_schema, access.close_archive),
+        (access.gather, days.write_days, access.close_archive),
         State.READY,
         Action.REQUEST_READY,
     ),
@@ -46,6 +46,7 @@ PLANS: dict[str, Plan] = {
         (
             erasure.fence,
             erasure.count,
+            recipients.tell_recipients,
             erasure.rewrite_days,
             erasure.rewrite_volumes,
             erasure.delete_bundles,
@@ -60,7 +61,6 @@ PLANS: dict[str, Plan] = {
         Action.REQUEST_DONE,
     ),
 }
-
 ENDS = (erasure.await_renewal, erasure.certify)
 # The account goes once the data is gone and everybody else has answered; then everything is read once more.
 PLANS[ACCOUNT] = Plan(
@@ -78,9 +78,11 @@ PLANS[ACCOUNT] = Plan(
 # Steps that no plan has any more, for requests that were under way when it lost them.
 FORMER: tuple[Step, ...] = (access.join_tables, access.write_schema)
 
+
 def names(plan: str) -> list[str]:
     return [step.__name__ for step in PLANS[plan].steps]
 
 
 def step(plan: str, name: str) -> Step:
-    return next(each for each in PLANS[plan].steps if each.__name__ == name)
+    """Return a step by its name, also one of the last release's in a request that is under way."""
+    return next(each for each in (*PLANS[plan].steps, *FORMER) if each.__name__ == name)

@@ -11,55 +11,83 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from consent.values import Closed
 from portal.audit import trail
 from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of, recent_sign_in, signed_in_recently
-from portal.rights import actions, forms, handling, pages, tasks
+from portal.rights import actions, forms, handling, pages, tasks, weighing
 from portal.rights.cases import thread
 from portal.rights.guards import own_request
 from portal.rights.models import SubjectRequest
 from portal.rights.stopping import stop_and_erase
-from portal.rights.values import Kind, NotAllowed
+from portal.rights.values import COPIES, Format, Kind, NotAllowed
 
 AWAY = (DatabaseError, OSError, Closed)
-STATUS = {"bundle.gone": 410, "bundle.not_ready": 409, "bundle.none": 404}
+STATUS = {"bundle.gone": 410, "bundle.used_up": 410, "bundle.not_ready": 409, "bundle.none": 404}
 
 
 @require_safe
 @rule("signed_in")
 def requests(request: HttpRequest) -> HttpResponse:
-    return _list(request, forms.CopyForm(auto_id="copy_%s"), forms.ScopeForm(auto_id="erase_%s"))
+    return _list(request, {})
 
 
-def _list(request: HttpRequest, copy_form: forms.CopyForm, erase_form: forms.ScopeForm) -> HttpResponse:
-    wrong = copy_form.is_bound or erase_form.is_bound
-    shown = pages.own_list(request.user, request.GET) | {"copy_form": copy_form, "erase_form": erase_form}
-    return render(request, "rights/requests.html", shown, status=422 if wrong else 200)
+def _list(request: HttpRequest, bound: dict[str, forms.ScopeForm]) -> HttpResponse:
+    """Show the page with its three forms; one that was filled in wrongly says what is wrong."""
+    person = request.user.pk
+    shown = pages.own_list(request.user, request.GET) | {
+        "copy_form": forms.CopyForm(auto_id="copy_%s", person=person),
+        "elsewhere_form": forms.CopyForm(auto_id="elsewhere_%s", person=person, initial={"kind": Kind.PORTABILITY}),
+        "erase_form": forms.ScopeForm(auto_id="erase_%s", person=person),
+    }
+    return render(request, "rights/requests.html", shown | bound, status=422 if bound else 200)
 
 
 @require_POST
 @rule("signed_in")
 def copy(request: HttpRequest) -> HttpResponse:
-    """Open a request for a copy; nothing but the click is needed."""
-    form = forms.CopyForm(request.POST, auto_id="copy_%s")
+    """Open a request for a copy; nothing but the click is needed. Whoever wants to look first is led there."""
+    name = "elsewhere" if request.POST.get("kind") == Kind.PORTABILITY else "copy"
+    form = forms.CopyForm(request.POST, auto_id=f"{name}_%s", person=request.user.pk)
     if not form.is_valid():
-        return _list(request, form, forms.ScopeForm(auto_id="erase_%s"))
-    wanted = {"scope": form.scope(), "format": form.cleaned_data["format"]}
-    return _opened(request, actions.open_request, kind=Kind.ACCESS, **wanted)
+        return _list(request, {f"{name}_form": form})
+    given, scope = form.cleaned_data, form.scope()
+    kind = given["kind"] or Kind.ACCESS
+    if "look" in request.POST:
+        return HttpResponseRedirect(f"{reverse('look')}?{forms.address_of(scope, kind=kind, format=given['format'])}")
+    return opened(request, actions.open_request, kind=kind, scope=scope, format=given["format"])
+
+
+@require_http_methods(["GET", "POST"])
+@rule("signed_in")
+def look(request: HttpRequest) -> HttpResponse:
+    """Say what would be in a copy before it is made; the button comes to the same address."""
+    scope = forms.asked(request.GET)
+    kind, format = request.GET.get("kind", Kind.ACCESS), request.GET.get("format", Format.CSV)
+    if scope is None or kind not in COPIES or format not in Format.values:
+        return redirect("requests")
+    if request.method == "POST":
+        return opened(request, actions.open_request, kind=kind, scope=scope, format=format)
+    would = weighing.copy(request.user.pk, kind, scope)
+    shown = pages.counted(would.counted, would.exact) | {
+        "scope": pages.scope_words(scope, {}),
+        "kind": Kind(kind),
+        "format": Format(format).label,
+        "beside": would.beside,
+    }
+    return render(request, "rights/look.html", shown)
 
 
 @require_POST
 @rule("signed_in")
 def erase(request: HttpRequest) -> HttpResponse:
     """Lead to the page that says what would go; nothing has happened yet."""
-    form = forms.ScopeForm(request.POST, auto_id="erase_%s")
+    form = forms.ScopeForm(request.POST, auto_id="erase_%s", person=request.user.pk)
     if not form.is_valid():
-        return _list(request, forms.CopyForm(auto_id="copy_%s"), form)
+        return _list(request, {"erase_form": form})
     return HttpResponseRedirect(f"{reverse('confirm')}?{forms.address_of(form.scope())}")
 
 
@@ -67,6 +95,9 @@ def erase(request: HttpRequest) -> HttpResponse:
 @rule("signed_in")
 def confirm(request: HttpRequest) -> HttpResponse:
     """Show what would go and stay; the confirmation comes to the same address, so a late sign-in leads back here."""
+    if request.GET.get("last") == "hour":
+        # The hour before this click, not before the one that confirms.
+        return HttpResponseRedirect(f"{reverse('confirm')}?{forms.address_of(forms.last_hour())}")
     scope = forms.asked(request.GET)
     if scope is None:
         return redirect("requests")
@@ -85,11 +116,11 @@ def confirm(request: HttpRequest) -> HttpResponse:
 def _confirmed(request: HttpRequest) -> HttpResponse:
     scope = forms.asked(request.GET) or actions.EVERYTHING
     if request.POST.get("stop") == "on" and scope == actions.EVERYTHING:
-        return _opened(request, stop_and_erase)
-    return _opened(request, actions.open_request, kind=Kind.ERASURE, scope=scope)
+        return opened(request, stop_and_erase)
+    return opened(request, actions.open_request, kind=Kind.ERASURE, scope=scope)
 
 
-def _opened(request: HttpRequest, action: Callable[..., SubjectRequest], **asked: Any) -> HttpResponse:
+def opened(request: HttpRequest, action: Callable[..., SubjectRequest], **asked: Any) -> HttpResponse:
     me = request.user.pk
     try:
         opened = action(subject_id=me, by=actor_of(request, about=me), **asked)
@@ -111,7 +142,7 @@ def request_page(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     return render(request, "rights/request.html", pages.one(found) | thread.for_person(found))
 
 
-@require_safe
+@require_GET
 @own_request
 @recent_sign_in
 def download(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
@@ -156,7 +187,9 @@ def _attached(answer: HttpResponse, name: str, size: int) -> HttpResponse:
 def cancel(request: HttpRequest, found: SubjectRequest) -> HttpResponse:
     try:
         handling.cancel(request=found, by=actor_of(request, about=found.subject_id))
-        messages.success(request, _("Cancelled. Nothing was deleted and nothing was handed out."))
+        messages.success(request, pages.cancelled(found))
     except NotAllowed as error:
         messages.error(request, error.detail)
+    except Closed:
+        return render(request, "closed.html", status=503)
     return redirect("request", pk=found.pk)
