@@ -22,6 +22,19 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def tried(lock: Path) -> Iterator[bool]:
+    """Hold a lock file while the block runs, if nobody else does: yields whether it is held."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
 def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write lines at the end and wait until the disk has them; raises OSError."""
     new = not path.exists()

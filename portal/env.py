@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 IDLE_SECONDS = 300
 
@@ -35,6 +35,15 @@ def stack(var: Path) -> dict[str, Any]:
         return json.loads((var / "stack.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, PermissionError):
         return {}
+
+
+def owners(url: str, var: Path) -> str:
+    """Return an address in the embedded cluster as that of its owner; any other as it is."""
+    password = var / "postgres" / "owner.password"
+    if not url or not password.exists():
+        return url
+    parts = conninfo_to_dict(url) | {"user": "daylight", "password": password.read_text(encoding="utf-8").strip()}
+    return make_conninfo(**parts)
 
 
 def database(url: str, *, pooled: bool) -> dict[str, Any]:

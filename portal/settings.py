@@ -88,13 +88,17 @@ OPENDSR_CALLBACK_HOSTS = env.names("OPENDSR_CALLBACK_HOSTS")
 # How often another system is tried before somebody has to look.
 STORE_TRIES = env.number("STORE_TRIES", 8)
 
-# --- databases: the owner only migrates; everything else is the role without rights to change history
-AS_OWNER = sys.argv[1:2] == ["migrate"] or env.flag("DAYLIGHT_AS_OWNER", False)
+# --- databases: the owner migrates, backs up and restores; all else is the role without rights to change history
+OWNERS_COMMANDS = (["migrate"], ["backup"], ["restore"], ["restore_keyring"], ["replay_journal"])
+AS_OWNER = sys.argv[1:2] in OWNERS_COMMANDS or env.flag("DAYLIGHT_AS_OWNER", False)
+EMBEDDED_DATABASE = not (env.text("DATABASE_URL") or env.text("DATABASE_APP_URL"))
 
 
 def _database(owner: str, app: str, service: str) -> dict[str, object]:
     urls = [env.text(app), SERVICES.get(service, ""), env.text(owner)]
-    url = env.text(owner) if AS_OWNER and env.text(owner) else next(filter(None, urls), "")
+    url = next(filter(None, urls), "")
+    if AS_OWNER:
+        url = env.text(owner) or (env.owners(url, VAR) if EMBEDDED_DATABASE else url)
     return env.database(url, pooled=env.flag("DATABASE_POOL", False))
 
 

@@ -9,7 +9,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from consent import journal
+from consent import journal, outside
 
 
 def publish_with_texts(apps: Apps, schema: BaseDatabaseSchemaEditor) -> None:
@@ -20,11 +20,20 @@ def publish_with_texts(apps: Apps, schema: BaseDatabaseSchemaEditor) -> None:
         lines.objects.create(kind=journal.NOTICE, subject_id=journal.NOBODY, sealed=facts)
 
 
+def know_all(apps: Apps, schema: BaseDatabaseSchemaEditor) -> None:
+    """What the last release wrote into the journal, it wrote from this database: unless that is an older one."""
+    heads, states = (apps.get_model("consent", name) for name in ("LedgerHead", "LedgerState"))
+    size = heads.objects.values_list("size", flat=True).first() or 0
+    if journal.size() <= size:
+        states.objects.update(journal_end=outside.size(journal.path()))
+
+
 class Migration(migrations.Migration):
     dependencies = [("consent", "0005_forgotten")]
 
     operations = [
         migrations.AddField("ledgerstate", "journal_end", models.BigIntegerField(default=0)),
         migrations.AddField("ledgerstate", "recovering", models.BooleanField(default=False)),
+        migrations.RunPython(know_all, migrations.RunPython.noop),
         migrations.RunPython(publish_with_texts, migrations.RunPython.noop),
     ]

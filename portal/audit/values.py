@@ -132,6 +132,10 @@ class Action(StrEnum):
     WEBHOOK_REPLAYED = "webhook.replayed"
     LEDGER_CLOSED = "ledger.closed"
     LEDGER_REOPENED = "ledger.reopened"
+    BACKUP_MADE = "backup.made"
+    BACKUP_RESTORED = "backup.restored"
+    JOURNAL_REPLAYED = "journal.replayed"
+    DAYS_LOST = "days.lost"
 
 
 SENTENCES = {
@@ -227,6 +231,10 @@ SENTENCES = {
     Action.WEBHOOK_REPLAYED: _("told a connected system once more"),
     Action.LEDGER_CLOSED: _("closed the site because the log does not hold"),
     Action.LEDGER_REOPENED: _("opened the site again: the log holds"),
+    Action.BACKUP_MADE: _("made a backup"),
+    Action.BACKUP_RESTORED: _("restored a backup"),
+    Action.JOURNAL_REPLAYED: _("applied again what was said after the backup that was restored"),
+    Action.DAYS_LOST: _("restored a backup without some of the days that were recorded"),
 }
 
 # An access is a read of somebody's data that leaves the house: an act and a leaf, committed before a byte is sent.

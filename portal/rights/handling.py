@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import find, in_line
-from portal.rights import bundle, granting, holding, joining, plans, releasing
+from portal.rights import bundle, granting, holding, joining, kept, plans, releasing
 from portal.rights.actions import called_back, open_request
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import act, actor_key, begin_alone, plan, set_deadline
@@ -85,6 +85,7 @@ def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
         found.state, found.closed_at = State.DELIVERED, timezone.now()
         act(Action.REQUEST_DONE, found, by, once=True)
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
+    kept.keep(found)
     return found
 
 
@@ -125,6 +126,7 @@ def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -
     found.closed_at = timezone.now() if signed else None
     act(Action.REQUEST_REFUSED, found, by, ground=ground, stands=str(signed).lower())
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
+    kept.keep(found)
     if signed:
         granting.turned_down(found)
         holding.let_go(found)
@@ -159,6 +161,7 @@ def extend(*, request: SubjectRequest, by: Actor, reason: str) -> SubjectRequest
         found.state = State.EXTENDED
     act(Action.REQUEST_EXTENDED, found, by, reason=reason)
     found.save(update_fields=["due", "rule", "explanation", "reason_code", "reason", "state"])
+    kept.keep(found)
     return found
 
 
@@ -174,6 +177,7 @@ def cancel(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
             state=State.WITHDRAWN, attempt=F("attempt") + 1, lease_until=None, closed_at=Now()
         )
         act(Action.REQUEST_CANCELLED, found, by)
+        kept.keep(found)
         granting.taken_back(found)
         holding.let_go(found)
         if heir := joining.heir_of(found):

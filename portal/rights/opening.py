@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.people.subjects import find
-from portal.rights import deadlines, holding, joining, plans
+from portal.rights import deadlines, holding, joining, kept, plans
 from portal.rights.cases.values import LONGEST_NAME, Channel, channel_of
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed, OpenedBy, State
@@ -55,6 +55,7 @@ def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
             holding.put_off(wanted, holds)
         if lead:
             act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
+        kept.keep(wanted)
     return wanted
 
 

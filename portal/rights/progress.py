@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.rights import bundle, holding, plans
+from portal.rights import bundle, holding, kept, plans
 from portal.rights.holds.models import HeldRequest
 from portal.rights.models import SubjectRequest
 from portal.rights.values import State
@@ -24,6 +24,7 @@ def finish(request: SubjectRequest) -> None:
         state=state, closed_at=Now(), lease_until=None, wake_at=None, failures=0, reason=reason
     )
     _act(plan.act, request)
+    kept.keep(request)
     if request.is_copy:
         bundle.set_expiry(request, timedelta(days=settings.BUNDLE_DAYS))
 

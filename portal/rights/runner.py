@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
+from consent import ledger
 from consent.values import Closed
 from portal.rights import plans, progress
 from portal.rights.models import StepRun, SubjectRequest
@@ -55,6 +56,9 @@ def _chunk(request: SubjectRequest) -> bool:
     if run is None:
         progress.finish(request)
         return False
+    # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
+    if reason := ledger.closed():
+        raise Closed(reason)
     step = plans.step(request.plan_name, run.name)
     return record(request, run, step(request, run.cursor))
 

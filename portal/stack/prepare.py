@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 
 def _fingerprint() -> str:
@@ -36,7 +37,17 @@ def main() -> None:
     for alias in ("default", "keys"):
         call_command("migrate", database=alias, verbosity=0)
     _gather_static_files()
-    call_command("check_ledger")
+    _recover()
+
+
+def _recover() -> None:
+    """Apply what a restored database lacks; where that cannot be, the site starts closed and says why."""
+    for command in ("replay_journal", "check_ledger"):
+        try:
+            call_command(command, **({"if_needed": True} if command == "replay_journal" else {}))
+        except CommandError as error:
+            sys.stderr.write(f"{error}\nDaylight starts closed: see docs/deploy.md, Backup and restore.\n")
+            return
 
 
 if __name__ == "__main__":

