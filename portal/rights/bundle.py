@@ -6,16 +6,18 @@ import hashlib
 import json
 import struct
 import uuid
-import zlib
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Least, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from isal import isal_zlib
 
 from portal.rights import archive
 from portal.rights.archive import DEFLATE_END, DEFLATED, STORED, Entry
@@ -26,7 +28,12 @@ from portal.vault.cipher import aad
 
 MONTH = "bundle"
 HEAD = struct.Struct(">QQ")  # records, bytes before compression
+SIZE = struct.Struct(">I")
+SHELF = "shelf"
 SPEED = 1
+MOST_DOWNLOADS = 3
+# The last one has so long to end before the key goes.
+LAST_DOWNLOAD = timedelta(hours=1)
 
 
 def begin(request: SubjectRequest, epoch: int) -> Bundle:
@@ -37,11 +44,40 @@ def begin(request: SubjectRequest, epoch: int) -> Bundle:
 # --- parts
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a file, compressed already: how many records, and how many bytes before."""
+
+    records: int
+    length: int
+    packed: bytes
+
+
+def pack(path: str, data: bytes, records: int) -> Piece:
+    return Piece(records, len(data), _pack(path, data))
+
+
 def put_part(request: SubjectRequest, path: str, seq: int, data: bytes, records: int) -> None:
     """Store a piece of a file, in place of one at the same place; the object first, then the row that names it."""
+    put_packed(request, path, seq, [pack(path, data, records)])
+
+
+def put_packed(request: SubjectRequest, path: str, seq: int, pieces: Sequence[Piece]) -> None:
+    """Store several pieces that follow each other as one."""
+    head = HEAD.pack(sum(each.records for each in pieces), sum(each.length for each in pieces))
+    _put(request, path, seq, b"".join([head, *(each.packed for each in pieces)]))
+
+
+def put_shelf(request: SubjectRequest, seq: int, files: Mapping[str, Piece]) -> None:
+    """Store whole files as one object: many small ones cost as much as a few large ones."""
+    listed = [(path, piece.records, piece.length, len(piece.packed)) for path, piece in files.items()]
+    head = json.dumps(listed).encode()
+    _put(request, SHELF, seq, b"".join([SIZE.pack(len(head)), head, *(piece.packed for piece in files.values())]))
+
+
+def _put(request: SubjectRequest, path: str, seq: int, packed: bytes) -> None:
     bundle = request.bundle
     name = f"{bundle.prefix}{uuid.uuid4().hex}"
-    packed = HEAD.pack(records, len(data)) + _pack(path, data)
     bound = aad("bundle", bundle.pk, path, seq)
     blob = keys.seal_for(bundle.subject_id, bundle.epoch, MONTH, bundle.key_name, packed, bound)
     try:
@@ -80,10 +116,10 @@ def drop_parts(request: SubjectRequest, *, path: str = "", from_seq: int = 0) ->
         objects.delete(name)
 
 
-def paths(bundle: Bundle) -> list[str]:
-    return list(
-        BundlePart.objects.filter(bundle=bundle).order_by("path").distinct("path").values_list("path", flat=True)
-    )
+def paths(bundle: Bundle, under: str = "") -> list[str]:
+    """Return the files that have pieces of their own."""
+    parts = BundlePart.objects.filter(bundle=bundle, path__startswith=under).exclude(path=SHELF)
+    return list(parts.order_by("path").distinct("path").values_list("path", flat=True))
 
 
 def read_parts(bundle: Bundle, path: str) -> Iterator[tuple[int, bytes]]:
@@ -94,9 +130,23 @@ def read_parts(bundle: Bundle, path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _open_part(bundle: Bundle, part: BundlePart) -> tuple[int, int, bytes]:
-    bound = aad("bundle", bundle.pk, part.path, part.seq)
-    body = keys.open_for(bundle.subject_id, MONTH, objects.get(part.object_name), bound)
+    body = _opened_part(bundle, part)
     return (*HEAD.unpack_from(body), body[HEAD.size :])
+
+
+def _opened_part(bundle: Bundle, part: BundlePart) -> bytes:
+    bound = aad("bundle", bundle.pk, part.path, part.seq)
+    return keys.open_for(bundle.subject_id, MONTH, objects.get(part.object_name), bound)
+
+
+def _open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
+    body = _opened_part(bundle, part)
+    start = SIZE.size + SIZE.unpack_from(body)[0]
+    found = {}
+    for path, records, length, size in json.loads(body[SIZE.size : start]):
+        found[path] = Piece(records, length, body[start : start + size])
+        start += size
+    return found
 
 
 def _method(path: str) -> int:
@@ -107,12 +157,12 @@ def _pack(path: str, data: bytes) -> bytes:
     """Compress so that pieces of a file can follow each other as one deflate stream."""
     if _method(path) == STORED:
         return data
-    packer = zlib.compressobj(SPEED, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+    packer = isal_zlib.compressobj(SPEED, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush(isal_zlib.Z_FULL_FLUSH)
 
 
 def _unpack(path: str, packed: bytes) -> bytes:
-    return packed if _method(path) == STORED else zlib.decompress(packed + DEFLATE_END, -zlib.MAX_WBITS)
+    return packed if _method(path) == STORED else isal_zlib.decompress(packed + DEFLATE_END, -isal_zlib.MAX_WBITS)
 
 
 # --- the index
@@ -121,15 +171,33 @@ def _unpack(path: str, packed: bytes) -> bytes:
 def describe(bundle: Bundle, path: str) -> Entry:
     """Read a file back from its sealed pieces and say what it is; this is also the check of what was written."""
     digest, crc, length, packed_length, records = hashlib.sha256(), 0, 0, 0, 0
-    for part in BundlePart.objects.filter(bundle=bundle, path=path):
-        count, _length, packed = _open_part(bundle, part)
-        data = _unpack(path, packed)
-        digest.update(data)
-        crc = zlib.crc32(data, crc)
-        length, packed_length, records = length + len(data), packed_length + len(packed), records + count
+    # The digest takes as long as all the rest, and lets go of the interpreter while it counts.
+    with ThreadPoolExecutor(1) as hand:
+        counted = None
+        for part in BundlePart.objects.filter(bundle=bundle, path=path):
+            count, _length, packed = _open_part(bundle, part)
+            data = _unpack(path, packed)
+            if counted:
+                counted.result()
+            counted = hand.submit(digest.update, data)
+            crc = isal_zlib.crc32(data, crc)
+            length, packed_length, records = length + len(data), packed_length + len(packed), records + count
     method = _method(path)
     closing = len(DEFLATE_END) if method == DEFLATED else 0
     return Entry(path, method, crc, length, packed_length + closing, digest.hexdigest(), records)
+
+
+def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
+    """Read the files that lie together back and say what they are, without those of shelves that were described."""
+    known = {entry.shelf for entry in besides}
+    parts = BundlePart.objects.filter(bundle=bundle, path=SHELF).exclude(seq__in=known)
+    return [_on_shelf(path, piece, part.seq) for part in parts for path, piece in _open_shelf(bundle, part).items()]
+
+
+def _on_shelf(path: str, piece: Piece, seq: int) -> Entry:
+    data, method = _unpack(path, piece.packed), _method(path)
+    digest, size = hashlib.sha256(data).hexdigest(), len(piece.packed) + (len(DEFLATE_END) if method == DEFLATED else 0)
+    return Entry(path, method, isal_zlib.crc32(data), len(data), size, digest, piece.records, seq)
 
 
 def index(bundle: Bundle) -> list[Entry]:
@@ -167,6 +235,8 @@ class Opened:
 
     bundle: Bundle
     entries: list[Entry]
+    # The shelf that was opened last; the files of one follow each other.
+    shelf: dict[int, dict[str, Piece]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -176,14 +246,24 @@ class Opened:
         return archive.stream(self.entries, self._body, self.bundle.made_at)
 
     def _body(self, entry: Entry) -> Iterator[bytes]:
-        for part in BundlePart.objects.filter(bundle=self.bundle, path=entry.path):
-            yield _open_part(self.bundle, part)[2]
+        if entry.shelf >= 0:
+            yield self._from_shelf(entry)
+        else:
+            for part in BundlePart.objects.filter(bundle=self.bundle, path=entry.path):
+                yield _open_part(self.bundle, part)[2]
         if entry.method == DEFLATED:
             yield DEFLATE_END
 
+    def _from_shelf(self, entry: Entry) -> bytes:
+        if entry.shelf not in self.shelf:
+            part = BundlePart.objects.get(bundle=self.bundle, path=SHELF, seq=entry.shelf)
+            self.shelf.clear()
+            self.shelf[entry.shelf] = _open_shelf(self.bundle, part)
+        return self.shelf[entry.shelf][entry.path].packed
+
 
 def opened(request: SubjectRequest) -> Opened:
-    """Open the archive of a copy; raises NotAllowed `bundle.not_ready` or `bundle.gone`."""
+    """Open the archive of a copy; raises NotAllowed `bundle.none`, `.not_ready`, `.used_up` or `.gone`."""
     if not request.is_copy or request.state in {State.REFUSED, State.WITHDRAWN}:
         raise NotAllowed("bundle.none", _("This request has no copy."))
     found = Bundle.objects.filter(request=request).first()
@@ -192,7 +272,36 @@ def opened(request: SubjectRequest) -> Opened:
         raise NotAllowed("bundle.gone", request.reason or _("The time to fetch this copy is over."))
     if request.state not in {State.READY, State.DELIVERED} or found is None:
         raise NotAllowed("bundle.not_ready", _("This copy is not ready yet."))
+    if not downloads_left(found):
+        raise _used_up()
     return Opened(found, index(found))
+
+
+def _used_up() -> NotAllowed:
+    return NotAllowed("bundle.used_up", _("This copy was fetched three times, which is as often as one can be."))
+
+
+def downloads_left(bundle: Bundle) -> int:
+    return max(0, MOST_DOWNLOADS - bundle.downloads)
+
+
+@contextmanager
+def claimed(bundle: Bundle) -> Iterator[None]:
+    """Count a download as it begins, in one UPDATE, and give it back if it cannot be written down.
+
+    Raises NotAllowed once three have begun. One that breaks off counts: nobody but the receiver knows how much arrived.
+    """
+    row = Bundle.objects.filter(pk=bundle.pk)
+    if not row.filter(downloads__lt=MOST_DOWNLOADS).update(downloads=F("downloads") + 1):
+        raise _used_up()
+    written = False
+    try:
+        yield
+        written = True
+    finally:
+        if not written:
+            row.update(downloads=F("downloads") - 1)
+    row.filter(downloads__gte=MOST_DOWNLOADS).update(expires_at=Least("expires_at", Now() + LAST_DOWNLOAD))
 
 
 def stream(request: SubjectRequest) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,20 +14,24 @@ from typing import Any
 
 import pyarrow as pa
 
+from consent import gate
 from consent.models import Purpose
-from consent.values import Basis
-from portal.events import reading, segments
+from consent.values import Basis, GateState
+from portal.events import reading, restricting, segments
 from portal.events.values import DayTotal
-from portal.rights import bundle, tables
+from portal.rights import bundle, colleagues, tables
 from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
-from portal.rights.values import Cursor, Format, Kind
+from portal.rights.pack.others import COLUMNS, Others
+from portal.rights.values import Cursor, Format, Kind, OpenedBy
 
 CHUNK_SECONDS = 8.0
 CHUNK_EVENTS = 1_000_000
 # Reading, writing and compressing let go of the interpreter for most of the time.
 HANDS = 2
 PROVIDED_UNDER = (Basis.CONSENT, Basis.CONTRACT)
+# Says of each day in how many places a colleague's name gave way to their role.
+REDUCED = "reduced.jsonl"
 Files = dict[str, Piece]
 Work = Callable[[], Files]
 
@@ -41,6 +46,8 @@ def write_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     found = _done(request, [each.day for each in _some(days)])
     # A first run that was killed may have taken more days, and files that this one has not.
     bundle.drop_parts(request, from_seq=seq)
+    if replaced := [files.pop(REDUCED) for files in found if REDUCED in files]:
+        bundle.put_packed(request, REDUCED, seq, replaced)
     if request.format == Format.PARQUET:
         bundle.put_shelf(request, seq, {path: piece for files in found for path, piece in files.items()})
     else:
@@ -99,14 +106,32 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     """Open each day here; what is left to do touches no database."""
     purposes = _portable() if request.kind == Kind.PORTABILITY else None
     wanted = {"scope": request.wanted, "purposes": purposes}
+    others = colleagues.others_of(request.subject_id)
+    keeps_back = _kept_back(request)
     for day in days:
-        if request.format != Format.PARQUET:
+        if keeps_back:
+            usable = restricting.usable(reading.table(request.subject_id, day), keeps_back)
+            yield from _restricted(day, usable, others, format=request.format, **wanted)
+        elif request.format != Format.PARQUET:
             fetch = reading.fetched(request.subject_id, day)
-            yield partial(_in_files, fetch, format=request.format, **wanted)
+            yield partial(_in_files, day, fetch, others, format=request.format, **wanted)
         elif tables.takes_all(**wanted) and (stored := reading.sealed(request.subject_id, day)):
-            yield partial(_as_stored, day, stored)
+            yield partial(_as_stored, day, stored, others, **wanted)
         else:
-            yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), **wanted)
+            yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), others, **wanted)
+
+
+def _kept_back(request: SubjectRequest) -> GateState | None:
+    """Return the gate whose restrictions bind a copy: one that a program fetches, and not the person."""
+    state = gate.read(request.subject_id) if request.opened_by == OpenedBy.CLIENT else None
+    return state if state and any(each.stands for each in state.restrictions) else None
+
+
+def _restricted(day: date, table: pa.Table, others: Others, *, format: str, **wanted: Any) -> Iterator[Work]:
+    if format == Format.PARQUET:
+        yield partial(_part_as_stored, day, table, others, **wanted)
+    else:
+        yield partial(_in_files, day, lambda: table, others, format=format, **wanted)
 
 
 def _portable() -> frozenset[str]:
@@ -114,23 +139,35 @@ def _portable() -> frozenset[str]:
     return frozenset(Purpose.objects.filter(basis__in=PROVIDED_UNDER).values_list("key", flat=True))
 
 
-def _in_files(fetch: Callable[[], pa.Table], *, format: str, **wanted: Any) -> Files:
+def _in_files(day: date, fetch: Callable[[], pa.Table], others: Others, *, format: str, **wanted: Any) -> Files:
     """Write a day's part of the file of each category."""
-    table, write, found = tables.within(fetch(), **wanted), tables.WRITERS[format], {}
+    table, replaced = others.reduced(tables.within(fetch(), **wanted))
+    write, found = tables.WRITERS[format], _reduced(day, replaced)
     for category, part in tables.by_category(table, wanted["scope"]).items():
         path = f"data/{category}.{format}"
         found[path] = bundle.pack(path, write(part), len(part))
     return found
 
 
-def _as_stored(day: date, stored: bytes) -> Files:
+def _reduced(day: date, replaced: int) -> Files:
+    if not replaced:
+        return {}
+    line = json.dumps({"day": day.isoformat(), "replaced": replaced}).encode() + b"\n"
+    return {REDUCED: bundle.pack(REDUCED, line, replaced)}
+
+
+def _as_stored(day: date, stored: bytes, others: Others, **wanted: Any) -> Files:
+    if others.named(segments.texts(stored, COLUMNS)):
+        return _part_as_stored(day, segments.from_parquet(stored), others, **wanted)
     return {_parquet(day): Piece(segments.rows_of(stored), len(stored), stored)}
 
 
-def _part_as_stored(day: date, table: pa.Table, **wanted: Any) -> Files:
+def _part_as_stored(day: date, table: pa.Table, others: Others, **wanted: Any) -> Files:
     """Write what the copy asks for of a day in the columns in which whole days are stored."""
-    part = tables.of_categories(tables.within(table, **wanted), wanted["scope"])
-    return {_parquet(day): bundle.pack(_parquet(day), segments.to_parquet(part), len(part))} if len(part) else {}
+    part, replaced = others.reduced(tables.of_categories(tables.within(table, **wanted), wanted["scope"]))
+    if not len(part):
+        return {}
+    return {_parquet(day): bundle.pack(_parquet(day), segments.to_parquet(part), len(part))} | _reduced(day, replaced)
 
 
 def _parquet(day: date) -> str:

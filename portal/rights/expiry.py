@@ -19,12 +19,18 @@ FINISHED = (State.READY, State.DELIVERED, State.EXPIRED)
 
 def expire() -> int:
     """Remove the archives whose time is over, with their keys, and objects that belong to none; return how many."""
-    over = [found.request for found in Bundle.objects.filter(expires_at__lte=Now()).select_related("request")]
-    for request in over:
-        remove_copy(request, _("The time to fetch it is over."))
+    over = list(Bundle.objects.filter(expires_at__lte=Now()).select_related("request"))
+    for each in over:
+        remove_copy(each.request, _why(each))
     for name in bundle.orphans():
         objects.delete(name)
     return len(over)
+
+
+def _why(over: Bundle) -> str:
+    if bundle.downloads_left(over):
+        return _("The time to fetch it is over.")
+    return _("It was fetched three times, which is as often as a copy can be.")
 
 
 def remove_copy(request: SubjectRequest, reason: str) -> None:

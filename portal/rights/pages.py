@@ -19,6 +19,7 @@ from consent.values import Scope
 from portal.events import words
 from portal.http import page_number, pager
 from portal.people.models import Employee
+from portal.rights import bundle
 from portal.rights.choices.reading import category_words, listed
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState
@@ -131,7 +132,7 @@ def one(request: SubjectRequest) -> dict[str, Any]:
     current = next((run for run in steps if run.state != StepState.DONE), None)
     working = request.state == State.PROCESSING
     done, total = request.progress
-    bundle = Bundle.objects.filter(request=request).first() if request.is_copy else None
+    found = Bundle.objects.filter(request=request).first() if request.is_copy else None
     return {
         "subject_request": request,
         "scope": scope_words(request.wanted, purpose_titles()),
@@ -146,7 +147,8 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         if working and request.not_before and request.not_before > timezone.now()
         else None,
         "can_cancel": request.can_cancel,
-        "expires": bundle.expires_at if bundle else None,
+        "expires": found.expires_at if found else None,
+        "downloads_left": bundle.downloads_left(found) if found else 0,
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
         "why": why(request),

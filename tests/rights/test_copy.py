@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 import pytest
@@ -40,6 +41,10 @@ def typed(row):
     return {name: float(value) if name in numbers else value for name, value in filled.items()}
 
 
+def day_of(days_ago):
+    return datetime.fromtimestamp(at(days_ago) / 1000, UTC).date().isoformat()
+
+
 def key_of(event):
     return (event["t"], event["type"], event.get("x"))
 
@@ -71,9 +76,12 @@ def test_a_parquet_copy_holds_the_same_events(recorded):
     files = unzip(carry_out(ask(recorded, format="parquet")))
     tables = {name: pq.read_table(io.BytesIO(body)) for name, body in data(files).items()}
     assert sum(len(table) for table in tables.values()) == 25
-    moves = tables["data/pointer_movement.parquet"]
-    assert 0.5 in moves["x"].to_pylist()
-    assert moves["t"].to_pylist() == sorted(moves["t"].to_pylist())
+    days = {name: len(table) for name, table in tables.items()}
+    assert days == {f"data/{day_of(each)}.parquet": 1 if each == 1 else 8 for each in (40, 3, 2, 1)}
+    newest = tables[f"data/{day_of(1)}.parquet"]
+    assert (newest["x_fraction"].to_pylist(), newest["y"].to_pylist()) == ([0.5], [1])
+    for table in tables.values():
+        assert table["t"].to_pylist() == sorted(table["t"].to_pylist())
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])

@@ -1,0 +1,49 @@
+"""Reads a day a portion at a time, so that a day of any length is read in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from portal.events import daybook, segments
+from portal.events.daybook import steadily
+
+
+def portions(subject_id: UUID, day: date, rows: int) -> Iterator[pa.Table]:
+    """Yield a day's events in order of time, about so many at once, with the columns of `reading.table`.
+
+    What is sealed is opened whole and read group by group; what is not yet sealed is held, a night's worth at most.
+    """
+    sealed, later = steadily(lambda: _seen(subject_id, day))
+    for table in _in_order(sealed, later, rows):
+        yield segments.outward(table)
+
+
+def _seen(subject_id: UUID, day: date) -> tuple[bytes, pa.Table]:
+    """Return one moment's segment, not yet read, and the blocks beside it."""
+    seen = daybook.look(subject_id, day)
+    later = segments.joined(daybook.tables(None, seen.blocks))
+    return segments.parquet(seen.segment) if seen.segment else b"", later
+
+
+def _in_order(sealed: bytes, later: pa.Table, rows: int) -> Iterator[pa.Table]:
+    for table in _read(sealed, rows):
+        upto = pc.sum(pc.less_equal(later["t"], table["t"][-1])).as_py() or 0
+        yield segments.joined([table, later.slice(0, upto)]) if upto else table
+        later = later.slice(upto)
+    for start in range(0, len(later), rows):
+        yield later.slice(start, rows)
+
+
+def _read(sealed: bytes, rows: int) -> Iterator[pa.Table]:
+    if not sealed:
+        return
+    file = pq.ParquetFile(pa.BufferReader(sealed))
+    groups, each = file.num_row_groups, max(1, rows // segments.ROWS_A_GROUP)
+    for start in range(0, groups, each):
+        yield file.read_row_groups(range(start, min(groups, start + each)), use_threads=False)

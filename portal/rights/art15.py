@@ -1,0 +1,233 @@
+"""The items of Art. 15(1) and (2), each with its letter, a sentence and what the register says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from consent.models import Purpose
+from portal.events import words
+from portal.people.models import RoleGrant
+from portal.people.roles import ROLES as ALLOWED
+from portal.people.roles import Role
+from portal.register.models import Controller, Flow, Processor, PurposeRecord, Recipient, Retention, Source
+from portal.register.values import State
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A labelled part of what a person is told: `item` is the letter of Art. 15(1), `2`, or `-` for what is beside."""
+
+    item: str
+    key: str
+    title: str
+    says: str
+    rows: list[Row] = field(default_factory=list)
+
+    def to_json(self) -> Row:
+        return {"item": self.item, "title": self.title, "says": self.says, "rows": self.rows}
+
+
+def sections() -> list[Section]:
+    """Return items (a) to (h) and (2) in the order of the law."""
+    purposes = list(Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key"))
+    records = {each.purpose_key: each for each in PurposeRecord.objects.all()}
+    titles = {each.key: each.title for each in purposes}
+    controller = Controller.objects.first()
+    return [
+        Section(
+            "1a",
+            "purposes",
+            _("Purposes and their legal basis"),
+            _("What your data is used for, and what allows it."),
+            [_purpose(each, records) for each in purposes],
+        ),
+        Section(
+            "1b",
+            "categories",
+            _("Categories of data"),
+            _("Which kinds of data are collected, by what, and what for."),
+            _categories(titles),
+        ),
+        Section(
+            "1c",
+            "recipients",
+            _("Who receives it"),
+            _("Everybody outside who receives data or processes it, by name, and who within the company may see what."),
+            [*_recipients(records, titles), *_within()],
+        ),
+        Section(
+            "1d",
+            "periods",
+            _("How long it is kept"),
+            _("Counted from the day on which it was observed; then it is deleted by itself."),
+            _periods(titles),
+        ),
+        Section("1e", "rights", _("Your rights"), _("Each is a button under Requests or Choices."), _rights()),
+        Section(
+            "1f",
+            "complaint",
+            _("Complaint"),
+            _("You can complain to the supervisory authority at any time, without asking your company first."),
+            _complaint(controller),
+        ),
+        Section(
+            "1g",
+            "sources",
+            _("Where it comes from"),
+            _("Whatever you did not enter yourself comes from these."),
+            _sources(),
+        ),
+        Section(
+            "1h",
+            "automated",
+            _("Automated decisions"),
+            _("Whether anything is decided about you by a program alone, profiling included."),
+            [_automated(each, records) for each in purposes],
+        ),
+        Section(
+            "2",
+            "transfers",
+            _("Safeguards for transfers abroad"),
+            _("What protects the data of those who receive it in another country."),
+            _transfers(),
+        ),
+    ]
+
+
+def _purpose(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:
+    record = records.get(purpose.key)
+    return {
+        "purpose": purpose.title,
+        "why": purpose.description,
+        "basis": str(purpose.get_basis_display()),
+        "legitimate_interest": record.legitimate_interest if record else "",
+        "law": record.law if record else "",
+        "if_you_say_no": purpose.refusal_consequence,
+    }
+
+
+def _categories(titles: dict[str, str]) -> list[Row]:
+    return [
+        {
+            "category": words.category(each.category),
+            "source": each.source.title,
+            "purpose": titles.get(each.purpose_key, each.purpose_key),
+            "why": each.why,
+        }
+        for each in Flow.objects.live().select_related("source").order_by("category", "purpose_key")
+    ]
+
+
+def _recipients(records: dict[str, PurposeRecord], titles: dict[str, str]) -> list[Row]:
+    purposes: dict[str, list[str]] = defaultdict(list)
+    for key, record in sorted(records.items()):
+        for recipient in record.recipients or ():
+            purposes[recipient].append(titles.get(key, key))
+    found = [
+        _party(each, _("recipient"), each.receives, ", ".join(purposes[each.pk])) for each in Recipient.objects.all()
+    ]
+    return found + [_party(each, _("processor"), each.service, "") for each in Processor.objects.all()]
+
+
+def _party(each: Recipient | Processor, what: str | Promise, receives: str, purposes: str) -> Row:
+    return {
+        "name": each.name,
+        "as": str(what),
+        "receives": receives,
+        "purpose": purposes,
+        "country": each.country,
+        "contact": each.contact,
+    }
+
+
+def _within() -> list[Row]:
+    """Say which roles there are inside and how many hold each: roles, not names."""
+    held = RoleGrant.objects.in_force().values_list("role", flat=True)
+    counted = [(role, sum(1 for each in held if each == role)) for role in Role.values]
+    return [
+        {
+            "name": str(Role(role).label),
+            "as": _("a role within the company"),
+            "receives": _may(role),
+            "purpose": "",
+            "country": "",
+            "contact": "",
+        }
+        for role, count in counted
+        if count
+    ]
+
+
+def _may(role: str) -> str:
+    said = {
+        "requests.handle": _("requests, never an event"),
+        "audit.read": _("who looked at what, never an event"),
+        "releases.handle": _("data sets for training, never one person’s events"),
+    }
+    return "; ".join(said[each] for each in sorted(ALLOWED[role]) if each in said) or _("nothing about you")
+
+
+def _periods(titles: dict[str, str]) -> list[Row]:
+    return [
+        {
+            "category": words.category(each.category),
+            "purpose": titles.get(each.purpose_key, each.purpose_key),
+            "days": each.days,
+            "why": each.why,
+        }
+        for each in Retention.objects.order_by("category", "purpose_key")
+    ]
+
+
+def _rights() -> list[Row]:
+    may = (
+        (_("Access"), _("a copy, and what stands here"), "15"),
+        (_("Correction"), _("have what is wrong put right, or your view noted beside it"), "16"),
+        (_("Deletion"), _("have it deleted: everything, an app, a day, the last hour"), "17"),
+        (_("Restriction"), _("have it kept and not used while something is settled"), "18"),
+        (_("Taking it elsewhere"), _("get what you provided in a form that other programs read"), "20"),
+        (_("Objection"), _("object to what rests on an interest of the company"), "21"),
+        (_("Taking a yes back"), _("at any time, as simply as it was given"), "7(3)"),
+    )
+    return [{"right": right, "you_may": what, "article": f"Art. {article}"} for right, what, article in may]
+
+
+def _complaint(controller: Controller | None) -> list[Row]:
+    authority = controller.authority if controller else ""
+    return [{"authority": authority, "in_the_portal": f"{settings.ORIGIN}/requests/"}]
+
+
+def _sources() -> list[Row]:
+    live = Source.objects.exclude(state=State.DRAFT).order_by("key")
+    return [{"source": each.title, "kind": str(each.get_kind_display()), "what": each.description} for each in live]
+
+
+def _automated(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:
+    record = records.get(purpose.key)
+    said = record.automated_decisions if record else ""
+    return {"purpose": purpose.title, "automated_decisions": said or _("none")}
+
+
+def _transfers() -> list[Row]:
+    parties = [*Recipient.objects.exclude(safeguard=""), *Processor.objects.exclude(safeguard="")]
+    return [{"name": each.name, "country": each.country, "safeguard": each.safeguard} for each in parties]
+
+
+def releases(subject_id: UUID) -> Section:
+    """Say in which data sets for training the person's data is; there are none where nothing here can make one."""
+    says = _(
+        "Nothing of yours is in a data set for training: this installation of Daylight has no part that makes any."
+    )
+    if apps.is_installed("portal.releases"):
+        says = _("Every data set for training that your data was used in.")
+    return Section("-", "releases", _("Releases that used your data"), says)

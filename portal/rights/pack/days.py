@@ -1,0 +1,112 @@
+"""Cuts a day into pages of some thousand events that any browser opens from a disk. Pure but for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from portal.rights.pack import rows
+
+FOLDER = "days/"
+EVENTS_A_PAGE = 5_000
+# A million events are some 200 pages; more help nobody who reads without a tool, and double the time that a copy takes.
+MOST_EVENTS = 1_000_000
+
+LABELS = {"source": _("Collected by"), "collector": _("Installation"), "purposes": _("Kept for")}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A finished page: where it lies in the copy, its bytes, and how many events it shows."""
+
+    path: str
+    data: bytes
+    events: int
+
+
+@dataclass
+class DayPages:
+    """The pages of one day; one is kept back until it is known whether another follows."""
+
+    day: date
+    zone: str
+    left: int
+    number: int = 0
+    held: list[pa.Table] = field(default_factory=list)
+    cut: bool = False
+
+    def take(self, table: pa.Table) -> Iterator[Page]:
+        shown = table.slice(0, self.left)
+        self.left -= len(shown)
+        self.cut = self.cut or len(shown) < len(table)
+        whole = pa.concat_tables([*self.held, shown], promote_options="permissive")
+        start = 0
+        while len(whole) - start > EVENTS_A_PAGE:
+            yield self._page(whole.slice(start, EVENTS_A_PAGE), follows=True)
+            start += EVENTS_A_PAGE
+        self.held = [whole.slice(start)]
+
+    def finish(self) -> Iterator[Page]:
+        for table in self.held:
+            if len(table):
+                yield self._page(table, follows=False)
+
+    def _page(self, table: pa.Table, *, follows: bool) -> Page:
+        self.number += 1
+        shown = {
+            "style": style(),
+            "day": self.day,
+            "zone": self.zone,
+            "number": self.number,
+            "before": name(self.day, self.number - 1) if self.number > 1 else "",
+            "after": name(self.day, self.number + 1) if follows else "",
+            "events": len(table),
+            "times": rows.times(table, self.zone),
+            "common": [(LABELS[each], value) for each, value in rows.common(table).items()],
+            "varying": [LABELS[each] for each in rows.varying(table)],
+            "cut": self.cut and not follows,
+            "rows": mark_safe(rows.to_rows(table, self.zone).decode()),  # noqa: S308  escaped where it is made
+        }
+        page = render_to_string("rights/copy/day.html", shown).encode()
+        return Page(FOLDER + name(self.day, self.number), page, len(table))
+
+
+def name(day: date, number: int) -> str:
+    return f"{day.isoformat()}-{number:03}.html"
+
+
+def day_of(path: str) -> tuple[date, int] | None:
+    """Return the day and the number of a page by its path; None for any other file."""
+    if not path.startswith(FOLDER):
+        return None
+    stem = path.removeprefix(FOLDER).removesuffix(".html")
+    return date.fromisoformat(stem[:10]), int(stem[11:])
+
+
+def shares(counts: dict[date, int], most: int = MOST_EVENTS) -> dict[date, int]:
+    """Return how many events of which day are shown as pages: the newest days until it is enough, whole if they fit."""
+    found: dict[date, int] = {}
+    for day in sorted(counts, reverse=True):
+        if counts[day] > most:
+            # Of a day that alone is too long, its beginning; older days that would fit beside it would leave a gap.
+            return found or {day: most}
+        found[day] = counts[day]
+        most -= counts[day]
+    return found
+
+
+@cache
+def style() -> SafeString:
+    """Return the stylesheet as an element: a page from a disk must find it within itself."""
+    rules = Path(str(finders.find("css/copy.css"))).read_text(encoding="utf-8")
+    return format_html("<style>{}</style>", mark_safe(rules))  # noqa: S308  our own file

@@ -1,0 +1,191 @@
+"""The page to open first in a copy: everything in words, charts drawn from the data, and a way to every file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from portal.events import reading, words
+from portal.events.values import DayTotal
+from portal.register.models import Controller
+from portal.rights import sections
+from portal.rights.archive import Entry
+from portal.rights.art15 import Row, Section
+from portal.rights.days import REDUCED
+from portal.rights.models import SubjectRequest
+from portal.rights.pack import bars, days, labels
+from portal.rights.pack.bars import Chart
+from portal.rights.values import Kind
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A section as it is drawn: one row as a list of facts, several as a table."""
+
+    item: str
+    key: str
+    title: str
+    says: str
+    heads: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Month:
+    """The pages of a month: each day with its count and the links to its pages."""
+
+    title: str
+    events: int
+    days: list[tuple[date, int, list[tuple[int, str]]]]
+
+
+def page(request: SubjectRequest, entries: list[Entry]) -> bytes:
+    """Return a page that needs nothing but itself: no script, no image, no address outside the archive."""
+    me, by_entry = request.subject_id, _receipts(entries)
+    whole = request.kind == Kind.ACCESS
+    decided, looked = _with_receipts(sections.decisions(me), by_entry), _with_receipts(sections.looks(me), by_entry)
+    told = sections.article_15(request) if whole else []
+    months = _months(entries)
+    context = {
+        "request": request,
+        "style": days.style(),
+        "entries": [entry for entry in entries if not (days.day_of(entry.path) or _index_of(entry.path))],
+        "receipts": sum(1 for entry in entries if _index_of(entry.path)),
+        "events": _events(entries),
+        "paged": sum(month.events for month in months),
+        "months": months,
+        "charts": _charts(request) if whole else [],
+        "by_law": [_shown(each) for each in told if each.item != "-"],
+        "beside": [_shown(each) for each in told if each.item == "-" and each.key != "notices"],
+        "notices": next((each.rows for each in told if each.key == "notices"), []),
+        "decisions": decided,
+        "looks": looked,
+        "deletions": sorted(by_entry.items()),
+        "connected": [entry for entry in entries if entry.path.startswith("connected/")],
+        "reduced": next((entry.records for entry in entries if entry.path == REDUCED), 0),
+        "report_at": f"{settings.ORIGIN}/requests/",
+        "controller": Controller.objects.first(),
+        "names_staff": settings.NAME_STAFF_IN_COPIES,
+    }
+    return render_to_string("rights/copy/index.html", context).encode()
+
+
+def _events(entries: Sequence[Entry]) -> int:
+    return sum(entry.records for entry in entries if entry.path.startswith("data/"))
+
+
+def _shown(section: Section) -> Shown:
+    heads = list(dict.fromkeys(name for row in section.rows for name in row))
+    rows = [[labels.value(row.get(name, "")) for name in heads] for row in section.rows]
+    # A column that nothing stands in says nothing.
+    full = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    kept = [[row[place] for place in full] for row in rows]
+    return Shown(
+        section.item[-1:] if section.item.startswith("1") else section.item,
+        section.key,
+        section.title,
+        section.says,
+        [labels.head(heads[place]) for place in full],
+        kept,
+    )
+
+
+# --- the pages of the days
+
+
+def _months(entries: Sequence[Entry]) -> list[Month]:
+    found = [(*at, entry) for entry in entries if (at := days.day_of(entry.path))]
+    found.sort(key=lambda each: (-each[0].toordinal(), each[1]))
+    months = []
+    for first, here in groupby(found, key=lambda each: each[0].replace(day=1)):
+        listed = [_day(day, list(pages)) for day, pages in groupby(here, key=lambda each: each[0])]
+        months.append(Month(date_format(first, "F Y"), sum(count for _day_of, count, _pages in listed), listed))
+    return months
+
+
+def _day(day: date, pages: list[tuple[date, int, Entry]]) -> tuple[date, int, list[tuple[int, str]]]:
+    return day, sum(entry.records for *_at, entry in pages), [(number, entry.path) for _at, number, entry in pages]
+
+
+# --- charts
+
+
+def _charts(request: SubjectRequest) -> list[Chart]:
+    found = reading.days(request.subject_id)
+    return [chart for chart in (_by_day(found), _by_category(found), _dropped(found)) if chart.bars]
+
+
+def _by_day(found: list[DayTotal]) -> Chart:
+    rows = bars.grouped((each.day.isoformat(), sum(each.events.values())) for each in found if each.events)
+    drawn, most = bars.standing(rows)
+    says = _("%(events)s events are kept, of %(days)d days; the most of one bar are %(most)s.") % {
+        "events": f"{sum(value for _label, value in rows):,}",
+        "days": sum(1 for each in found if each.events),
+        "most": f"{most:,}",
+    }
+    head = _("Month") if rows and len(rows[0][0]) == 7 else _("Day")
+    return Chart("by-day", _("What is kept, by day"), says, (head, _("Events")), drawn, most)
+
+
+def _by_category(found: list[DayTotal]) -> Chart:
+    counted: Counter[str] = Counter()
+    for each in found:
+        counted.update(each.events)
+    rows = [(words.category(key), counted[key]) for key in words.CATEGORIES if counted[key]]
+    drawn, most = bars.lying(rows)
+    largest = max(rows, key=lambda row: row[1])[0] if rows else ""
+    says = _("Most of it is of the kind “%(kind)s”.") % {"kind": largest}
+    return Chart(
+        "by-kind",
+        _("What is kept, by kind"),
+        says,
+        (_("Kind"), _("Events")),
+        drawn,
+        most,
+        height=bars.ROW * len(rows),
+        lying=True,
+    )
+
+
+def _dropped(found: list[DayTotal]) -> Chart:
+    counted: Counter[str] = Counter()
+    for each in found:
+        counted.update(each.withheld)
+    rows = [(words.category(key), count) for key, count in sorted(counted.items()) if count]
+    drawn, most = bars.lying(rows)
+    says = _("%(events)s events were sent by your devices and dropped on arrival.") % {
+        "events": f"{sum(counted.values()):,}"
+    }
+    heads = (_("Kind"), _("Events"))
+    return Chart("dropped", _("What was dropped"), says, heads, drawn, most, height=bars.ROW * len(rows), lying=True)
+
+
+# --- receipts
+
+
+def _index_of(path: str) -> str:
+    """Return the entry of the log whose receipt this file is; nothing of any other file."""
+    folder, _slash, name = path.rpartition("/")
+    index = name.partition(".")[0]
+    return index if folder == "receipts" and index.isdecimal() else ""
+
+
+def _receipts(entries: list[Entry]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if index := _index_of(entry.path):
+            found.setdefault(index, []).append(entry.path)
+    return found
+
+
+def _with_receipts(rows: list[Row], by_entry: dict[str, list[str]]) -> list[Row]:
+    """Hand each row the files of its entry; what is left over belongs to no row of these."""
+    return [row | {"files": by_entry.pop(str(row["ledger_index"]), [])} for row in rows]
