@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from uuid import uuid4
+from datetime import date, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -12,6 +12,7 @@ from django.urls import get_resolver, reverse
 
 from consent import actions as consent
 from portal.audit.models import Act
+from portal.outbox.models import Endpoint
 from portal.people.roles import ROLES, Role
 from portal.people.tokens import Bearer
 from portal.rights import actions
@@ -23,7 +24,8 @@ from tests.test_house import PUBLIC_OPERATIONS, patterns
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 EVERYBODY = ["anonymous", "owner", "colleague", *Role.values]
-PARAMETERS = {"day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0}
+PARAMETERS = {"day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0, "endpoint_id": UUID(int=1)}
+PARAMETERS["hold_id"] = UUID(int=2)
 RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
 # Addresses that programs call: no session opens them, a token or a signature does.
 CALLED = {"token", "signature"}
@@ -37,6 +39,11 @@ def owned(spoken):  # noqa: F811
     ada = make_employee("Ada Abel")
     consent.refuse(subject_id=ada.pk, purpose_key="train", path="tests")
     asked = actions.open_request(kind=Kind.ACCESS, subject_id=ada.pk, by=SETTING_UP)
+    until = timezone.now() + timedelta(days=9)
+    hold = Hold(pk=PARAMETERS["hold_id"], subject_id=ada.pk, placed_by=uuid4(), until=until)
+    hold.seal("Because.")
+    hold.save(force_insert=True)
+    Endpoint.objects.create(pk=PARAMETERS["endpoint_id"], url="https://example.org/", client_id="program")
     return ada, asked
 
 
