@@ -32,6 +32,6 @@ class PortalConfig(AppConfig):
             recipients=import_string("portal.rights.redress.contacts.Contacts")(),
             programs=import_string("portal.people.programs.KnownPrograms")(),
         )
-        acts.install(ear=import_string("portal.outbox.hearing.hear"))
+        acts.install(ear=import_string("portal.rights.telling.hear"))
         # Without it the web would nudge the workers over a broker that nobody set.
         import_string("portal.celery.app")

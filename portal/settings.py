@@ -67,6 +67,7 @@ LEAVER_ACCOUNT_DAYS = env.number("LEAVER_ACCOUNT_DAYS", 90)
 LEAVER_KEEPSAKE_DAYS = env.number("LEAVER_KEEPSAKE_DAYS", 90)
 LETTERS_DIR = Path(env.text("DAYLIGHT_LETTERS_DIR", str(VAR / "letters")))
 LAPSED_CONSENT_DAYS = env.number("LAPSED_CONSENT_DAYS", 30)
+API_CALLS_PER_MINUTE = env.number("API_CALLS_PER_MINUTE", 3000)
 INGEST_BATCHES_PER_MINUTE = env.number("INGEST_BATCHES_PER_MINUTE", 60)
 
 # --- calls to other systems: webhooks, connectors, callbacks

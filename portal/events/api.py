@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router, Schema
 
 from consent import gate
 from consent.values import CATEGORIES, GateState
-from portal.events import decode, devices, hot, ingest, limits
+from portal import limits
+from portal.events import decode, devices, hot, ingest
 from portal.events.gatekeeping import Gatekeeper
 from portal.events.values import Counts
 from portal.http import Problem
@@ -108,12 +110,12 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
     token: Token = request.auth  # type: ignore[attr-defined]
     writer = _writer(token)
     if token.user_id:
-        limits.check(writer)
+        limits.check("batches", writer, settings.INGEST_BATCHES_PER_MINUTE)
     raw = decode.read_body(request)
     envelope = decode.read_batch(raw)
     known, source, employee = _look(token, envelope.source, envelope.subject or None)
     if not token.user_id:
-        limits.check(f"{writer}/{employee.pk}")
+        limits.check("batches", f"{writer}/{employee.pk}", settings.INGEST_BATCHES_PER_MINUTE)
     accepted = ingest.accept(
         writer=writer,
         batch_id=batch,

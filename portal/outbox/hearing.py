@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.outbox import webhooks
@@ -22,11 +24,18 @@ def hear(act: Act) -> None:
     """Tell of an act in its own transaction: what is rolled back was never told."""
     if act.action == Action.ACCESS_REFUSED:
         webhooks.tell(Told.ACCESS_REFUSED, {"act": str(act.pk)})
-    elif (told := OF_A_REQUEST.get(Action(act.action))) and _stands(act):
-        ids = {"request": act.case, "subject": str(act.subject_id)}
-        webhooks.tell(told, ids, subject_id=act.subject_id, once=f"{told}:{act.case}")
+    elif told := of_a_request(act):
+        tell_of(told, act.case, act.subject_id)
 
 
-def _stands(act: Act) -> bool:
-    """A refusal waits for a second person."""
-    return act.action != Action.REQUEST_REFUSED or act.facts.get("stands") == "true"
+def of_a_request(act: Act) -> Told | None:
+    """Return what an act says of the request that is its case; a refusal waits for a second person."""
+    if act.action == Action.REQUEST_REFUSED and act.facts.get("stands") != "true":
+        return None
+    return OF_A_REQUEST.get(Action(act.action))
+
+
+def tell_of(told: Told, request: str, subject_id: UUID | None) -> None:
+    """Tell of a request, once of each thing."""
+    ids = {"request": request, "subject": str(subject_id)}
+    webhooks.tell(told, ids, subject_id=subject_id, once=f"{told}:{request}")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from ninja.security import HttpBearer
 
+from portal import limits
 from portal.audit.values import Actor, ActorKind
 from portal.http import Problem, require_json
 from portal.planned import planned
@@ -25,6 +27,9 @@ SCOPES = {
     "bundles.read": _("Fetch the copies it asked for"),
     "releases.read": _("Read releases of training data"),
 }
+
+# Counted by batches, where they are taken in.
+INGEST = "events.write"
 
 # allauth's own lookup costs three queries and says 401 to a missing scope; the hot path has room for one.
 LOOKUP = """
@@ -92,6 +97,8 @@ class Bearer(HttpBearer):
                 f"The token lacks the scope {self.scope}.",
                 headers={"WWW-Authenticate": challenge},
             )
+        if self.scope != INGEST:
+            limits.check("calls", f"{found.client_id}/{found.user_id or ''}", settings.API_CALLS_PER_MINUTE)
         require_json(request)
         return found
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AfterValidator, AliasChoices, AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from consent.values import CATEGORIES, Scope
+from portal.rights.redress.values import Restricting
 from portal.rights.values import Extension, Format, Ground, Kind, Refusal, State
 
+# Of an erasure, and of a restriction; which belong to which is checked with the kind.
+GROUNDS = tuple(dict.fromkeys((*Ground.values, *Restricting.values)))
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2999
 
 
@@ -29,6 +42,22 @@ def _sane(at: datetime) -> datetime:
     return at
 
 
+def _written_out(text: Any) -> Any:
+    """Take days and times as they are written, and no number that could mean one."""
+    if isinstance(text, str) and not text.isascii() or "-" not in str(text):
+        message = "is no day (2026-12-01) and no time with a zone (2026-12-01T12:00:00Z)"
+        raise ValueError(message)
+    return text
+
+
+def _sane_day(day: date | datetime) -> date | datetime:
+    if not EARLIEST_YEAR < day.year < LATEST_YEAR:
+        message = "is not a day that could be meant"
+        raise ValueError(message)
+    return day
+
+
+DueBefore = Annotated[AwareDatetime | date, BeforeValidator(_written_out), AfterValidator(_sane_day)]
 Text = Annotated[str, AfterValidator(_storable)]
 Instant = Annotated[AwareDatetime, AfterValidator(_sane)]
 Names = list[Annotated[Text, Field(min_length=1, max_length=200)]]
@@ -49,6 +78,7 @@ class ScopeIn(Strict):
     sources: Names | None = Field(None, min_length=1)
     apps: Names | None = Field(None, min_length=1)
     purposes: Names | None = Field(None, min_length=1)
+    collectors: Names | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _forward(self) -> ScopeIn:
@@ -65,6 +95,7 @@ class ScopeIn(Strict):
             sources=_set(self.sources),
             apps=_set(self.apps),
             purposes=_set(self.purposes),
+            collectors=_set(self.collectors),
         )
 
 
@@ -83,11 +114,20 @@ class RequestIn(Strict):
     subject: Annotated[Text, Field(min_length=1, max_length=64)]
     format: Format = Format.CSV
     scope: ScopeIn = Field(default_factory=ScopeIn)
-    ground: Ground | None = None
+    ground: Literal[GROUNDS] | None = None  # type: ignore[valid-type]
     note: Annotated[Text, Field(max_length=4096)] = ""
     received_at: Instant | None = None
     channel: Annotated[Text, Field(max_length=80)] = ""
     representative: Annotated[Text, Field(max_length=200)] = ""
+
+    @field_validator("ground")
+    @classmethod
+    def _of_its_kind(cls, ground: str | None, info: ValidationInfo) -> str | None:
+        known = Restricting.values if info.data.get("kind") == Kind.RESTRICTION else Ground.values
+        if ground and ground not in known:
+            message = f"is none of {', '.join(known)}"
+            raise ValueError(message)
+        return ground
 
 
 class RefuseIn(Strict):

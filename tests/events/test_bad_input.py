@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import override_settings
 
 from portal.audit.models import Act
-from portal.events import limits
+from portal import limits
 from portal.events.models import BatchReceipt, Block
 from portal.wsgi import application
 from tests.events.conftest import key, move, now_ms

@@ -1,4 +1,4 @@
-"""How many batches a minute a collector may send: counted in Redis, or in this process while Redis is away."""
+"""How many calls a minute a program may make: counted in Redis, or in this process while Redis is away."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _count(key: str) -> tuple[int, int]:
         return _local.count(key)
 
 
-def check(key: str) -> None:
-    """Count one batch; raises Problem 429 that says when to come again."""
-    n, left = _count(f"batches:{key}")
-    if n > settings.INGEST_BATCHES_PER_MINUTE:
-        raise Problem(429, "batches.rate", "Too many batches in a minute.", headers={"Retry-After": str(left)})
+def check(what: str, key: str, most: int) -> None:
+    """Count one of `what` for whoever the key names; raises Problem 429 that says when to come again."""
+    n, left = _count(f"{what}:{key}")
+    if n > most:
+        raise Problem(429, f"{what}.rate", f"Too many {what} in a minute.", headers={"Retry-After": str(left)})

@@ -1,0 +1,22 @@
+"""Tells connected systems of requests; what was joined to another ends with it, and is told as it stands."""
+
+from __future__ import annotations
+
+from portal.audit.models import Act
+from portal.audit.values import Action
+from portal.outbox import hearing
+from portal.rights.models import SubjectRequest
+from portal.rights.values import State
+
+# One that is taken back leaves those that were joined to it.
+ITS_OWN = frozenset({Action.REQUEST_OPENED, Action.REQUEST_CANCELLED})
+
+
+def hear(act: Act) -> None:
+    """audit.ports.Ear."""
+    hearing.hear(act)
+    told = hearing.of_a_request(act)
+    if told is None or act.action in ITS_OWN:
+        return
+    for joined in SubjectRequest.objects.filter(joined_to=act.case).exclude(state=State.WITHDRAWN):
+        hearing.tell_of(told, str(joined.pk), joined.subject_id)
