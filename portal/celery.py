@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
         "task": "portal.rights.tasks.renew_kek",
         "schedule": max(1, min(5, settings.KEK_RENEWAL_SECONDS)),
     },
+    "take back what is over": {"task": "portal.rights.connectors.tasks.take_back", "schedule": 30},
     "call controllers back": {"task": "portal.rights.opendsr.tasks.deliver", "schedule": settings.SWEEP_SECONDS},
     "send mail": {"task": "portal.outbox.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "tell endpoints": {"task": "portal.outbox.tasks.tell", "schedule": settings.SWEEP_SECONDS},
@@ -37,5 +38,9 @@ app.conf.beat_schedule = {
     "clear what ended purposes leave": {"task": "portal.rights.tasks.clear_ended_purposes", "schedule": 20},
     "tell of wider notices": {"task": "portal.rights.tasks.tell_of_wider_notices", "schedule": 300},
     "renew answers that run out": {"task": "portal.rights.tasks.renew_answers", "schedule": 24 * 3600},
+    "end what was announced to end": {"task": "portal.rights.redress.tasks.lift_due", "schedule": 300},
+    "remind recipients": {"task": "portal.rights.redress.tasks.remind_recipients", "schedule": 24 * 3600},
+    "remind of dates": {"task": "portal.rights.clocks.tasks.remind", "schedule": 3600},
+    "follow up on who left": {"task": "portal.rights.leaving.tasks.sweep", "schedule": 20},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

@@ -151,6 +151,7 @@ INSTALLED_APPS = [
     "portal.rights.cases",
     "portal.rights.connectors",
     "portal.rights.holds",
+    "portal.rights.clocks",
     "portal.rights.leaving",
     "portal.rights.opendsr",
     "portal.rights.redress",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -26,6 +26,7 @@ from portal.people.models import Employee
 from portal.rights.choices import pausing
 from portal.rights.choices.reading import deck
 from portal.rights.choices.standing import standing
+from portal.rights.holds.models import Hold
 from portal.rights.models import SubjectRequest
 from portal.rights.values import CLOSED_STATES, State
 
@@ -66,6 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "deck": found,
         "looks": [look(act) for act in looks],
         "requests": _due(person.pk),
+        "held": Hold.objects.for_subject(person.pk).standing().exists(),
     }
     return render(request, "overview/overview.html", context | _week(person))
 
@@ -79,7 +81,10 @@ def _greeting(hour: int) -> str:
 def _due(subject_id: UUID) -> list[SubjectRequest]:
     """Return what is under way, and copies that wait to be taken."""
     mine = SubjectRequest.objects.for_subject(subject_id).prefetch_related("steps")
-    return list(mine.filter(~Q(state__in=CLOSED_STATES) | Q(state=State.READY))[:SHOWN])
+    found = mine.filter(~Q(state__in=CLOSED_STATES) | Q(state=State.READY))
+    # What is late stands first, however long ago it was asked.
+    late = Q(due__lt=timezone.localdate()) & ~Q(state__in=CLOSED_STATES)
+    return list(found.order_by(Case(When(late, then=0), default=1), "-received", "-opened_at")[:SHOWN])
 
 
 def _week(person: Employee) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _LEDGER = "the ledger's own numbering over everybody's leaves"
 _MAIL = "a moment of a mail that the portal sends, not of an event"
 _TOLD = "a moment of a call to a connected system, not of an event"
 _RATE = "tens of percent of a group of ten or more"
+_LEAVING = "a day in the life of an account, not one of an event"
 _ROLE = "a moment in the life of a role"
 
 CLEAR_COLUMNS = {
@@ -41,6 +42,10 @@ CLEAR_COLUMNS = {
     "redress.Lifting.announced_at": _REQUEST,
     "redress.Lifting.lifts_at": _REQUEST,
     "redress.Lifting.lifted_at": _REQUEST,
+    "clocks.Clarification.asked_at": _REQUEST,
+    "clocks.Clarification.ended_at": _REQUEST,
+    "clocks.MoreTime.id": _SURROGATE,
+    "clocks.MoreTime.at": _REQUEST,
     "holds.Hold.scope": "what legal holds: categories and a range that they chose",
     "holds.Hold.placed_at": _HOLD,
     "holds.Hold.until": _HOLD,
@@ -69,6 +74,17 @@ CLEAR_COLUMNS = {
     "cases.HandOver.expires_at": _REQUEST,
     "cases.HandOver.uses": "how often a copy was fetched with one code, at most three times",
     "cases.HandOver.ended_at": _REQUEST,
+    "leaving.Departure.left_on": _LEAVING,
+    "leaving.Departure.erase_on": _LEAVING,
+    "leaving.AccessCode.ends_on": _LEAVING,
+    "leaving.AccessCode.sent_on": _LEAVING,
+    "leaving.AccessCode.revoked_at": _LEAVING,
+    "leaving.AccessCode.wake_at": "when a code that could not be sent is tried again",
+    "leaving.AccessCode.tries": "how often it was tried to send a code",
+    "leaving.Keepsake.id": _SURROGATE,
+    "leaving.Keepsake.ends_on": _LEAVING,
+    "people.Employee.leaves_on": _LEAVING,
+    "consent.Gate.returned_at": "when somebody who had left was employed again",
     "events.BatchReceipt.arrived": "a day, not a time",
     "events.BatchReceipt.settled": "a day, not a time",
     "events.Block.id": _SURROGATE,
@@ -120,6 +136,11 @@ CLEAR_COLUMNS = {
     "register.PolicyDraft.superseded_at": _REGISTER,
     "register.Approval.id": _SURROGATE,
     "register.Approval.at": _REGISTER,
+    "connectors.StoreTask.tries": "how often another system was asked",
+    "connectors.StoreTask.failing": "how often in a row another system did not answer",
+    "connectors.StoreTask.wake_at": _LEASE,
+    "connectors.StoreTask.asked_at": _REQUEST,
+    "connectors.StoreTask.answered_at": _REQUEST,
     "opendsr.Asked.id": _SURROGATE,
     "opendsr.Asked.callbacks": "where another system wants to be told how its request stands",
     "opendsr.Callback.id": _SURROGATE,

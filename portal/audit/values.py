@@ -87,6 +87,7 @@ class Action(StrEnum):
     CODE_SHOWN = "code.shown"
     CODE_ENDED = "code.ended"
     HOLD_PLACED = "hold.placed"
+    HOLD_VIEWED = "hold.viewed"
     HOLD_CONFIRMED = "hold.confirmed"
     HOLD_RELEASED = "hold.released"
     REQUEST_HELD = "request.held"
@@ -106,6 +107,12 @@ class Action(StrEnum):
     EMPLOYEE_CHANGED = "employee.changed"
     EMPLOYEE_DEACTIVATED = "employee.deactivated"
     PERSON_PASSWORD_SET = "person.password_set"  # noqa: S105
+    LEAVING_CHANNEL_CHOSEN = "leaving.channel_chosen"
+    LEAVING_SCHEDULED = "leaving.scheduled"
+    LEAVING_CODE_WANTED = "leaving.code_wanted"
+    LEAVING_CODE_SENT = "leaving.code_sent"
+    LEAVING_CODE_USED = "leaving.code_used"
+    LEAVING_CODE_REVOKED = "leaving.code_revoked"
     PERSON_SESSIONS_ENDED = "person.sessions_ended"
     ROLE_GRANTED = "role.granted"
     ROLE_CONFIRMED = "role.confirmed"
@@ -125,6 +132,8 @@ class Action(StrEnum):
     SOURCE_RETIRED = "source.retired"
     IMPORT_RUN = "import.run"
     MAIL_RETRIED = "mail.retried"
+    STORE_ASKED = "store.asked"
+    STORE_ANSWERED = "store.answered"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_ROTATED = "webhook.rotated"
     WEBHOOK_DISABLED = "webhook.disabled"
@@ -188,6 +197,7 @@ SENTENCES = {
     Action.CODE_SHOWN: _("was shown one half of a code to pass it on"),
     Action.CODE_ENDED: _("made a code worthless"),
     Action.HOLD_PLACED: _("placed a legal hold"),
+    Action.HOLD_VIEWED: _("looked at a legal hold"),
     Action.HOLD_CONFIRMED: _("confirmed a legal hold"),
     Action.HOLD_RELEASED: _("released a legal hold"),
     Action.REQUEST_HELD: _("stopped a deletion because of a legal hold"),
@@ -206,6 +216,12 @@ SENTENCES = {
     Action.EMPLOYEE_CHANGED: _("changed a person's entry from the directory"),
     Action.EMPLOYEE_DEACTIVATED: _("closed a person's sign-in"),
     Action.PERSON_PASSWORD_SET: _("set a person's password"),
+    Action.LEAVING_CHANNEL_CHOSEN: _("chose where an access code is to be sent"),
+    Action.LEAVING_SCHEDULED: _("set the day on which the account of somebody who left ends"),
+    Action.LEAVING_CODE_WANTED: _("had a new access code sent"),
+    Action.LEAVING_CODE_SENT: _("sent an access code to where the person chose"),
+    Action.LEAVING_CODE_USED: _("came in with an access code"),
+    Action.LEAVING_CODE_REVOKED: _("took an access code back"),
     Action.PERSON_SESSIONS_ENDED: _("ended a person's sessions"),
     Action.ROLE_GRANTED: _("granted a role"),
     Action.ROLE_CONFIRMED: _("confirmed a role"),
@@ -223,6 +239,8 @@ SENTENCES = {
     Action.SOURCE_LIVE: _("put a source into operation"),
     Action.SOURCE_RETIRED: _("took a source out of operation"),
     Action.IMPORT_RUN: _("imported a recording"),
+    Action.STORE_ASKED: _("asked another system of the company"),
+    Action.STORE_ANSWERED: _("had the answer of another system of the company"),
     Action.MAIL_RETRIED: _("had mail sent again that was given up"),
     Action.WEBHOOK_CREATED: _("let a connected system be told of what happens"),
     Action.WEBHOOK_ROTATED: _("gave a connected system a new secret"),

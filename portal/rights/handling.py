@@ -12,11 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.audit.values import Action, Actor, ActorKind
+from portal.outbox import actions as outbox
 from portal.people.subjects import find, in_line
 from portal.rights import bundle, granting, holding, joining, kept, plans, releasing
 from portal.rights.actions import called_back, open_request
+from portal.rights.clocks import reckoning
+from portal.rights.clocks.models import MoreTime
 from portal.rights.models import SubjectRequest
-from portal.rights.opening import act, actor_key, begin_alone, plan, set_deadline
+from portal.rights.opening import act, actor_key, begin_alone, plan
 from portal.rights.values import (
     UNDECIDED_STATES,
     Extension,
@@ -74,6 +77,7 @@ def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     found = _locked(request, by)
     if holds := holding.holds_on(found):
         return releasing.approve(found, by, holds)
+    reckoning.drop(found)
     found.decided_by = actor_key(by)
     found.proposed_refusal = found.reason_code = found.reason = ""
     act(Action.REQUEST_APPROVED, found, by)
@@ -128,6 +132,7 @@ def refuse(*, request: SubjectRequest, by: Actor, ground: str, note: str = "") -
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
     kept.keep(found)
     if signed:
+        reckoning.drop(found)
         granting.turned_down(found)
         holding.let_go(found)
     return found
@@ -152,15 +157,18 @@ def extend(*, request: SubjectRequest, by: Actor, reason: str) -> SubjectRequest
         raise NotAllowed("reason.unknown", _("Choose one of the reasons listed."))
     must_handle(request, by)
     found = SubjectRequest.objects.select_for_update().get(pk=request.pk)
-    late = timezone.localdate() > found.first_due
-    if not found.is_open or found.due != found.first_due or late:
+    if reckoning.why_not_extend(found):
         raise NotAllowed("extension.not_possible", _("Time can be extended once, before the first date."))
-    set_deadline(found, extended=True)
+    MoreTime.objects.create(request=found, reason=reason, by=actor_key(by))
+    reckoning.recount(found)
     found.reason_code, found.reason = reason, str(Extension(reason).label)
-    if found.state in UNDECIDED_STATES:
+    if found.state in reckoning.WAITS:
         found.state = State.EXTENDED
     act(Action.REQUEST_EXTENDED, found, by, reason=reason)
-    found.save(update_fields=["due", "rule", "explanation", "reason_code", "reason", "state"])
+    found.save(update_fields=["reason_code", "reason", "state"])
+    # It exists only if the person is told, with the reason, before the first date.
+    facts = {"request": str(found.pk), "due": found.due.isoformat(), "reason": reason}
+    outbox.post("request_extended", to=found.subject_id, facts=facts, once=f"extended:{found.pk}")
     kept.keep(found)
     return found
 

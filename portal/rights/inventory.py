@@ -44,11 +44,16 @@ INVENTORY: dict[str, Entry] = {
     "redress.Told": Entry(exported="told", kept=EVIDENCE),
     "redress.Lifting": Entry(exported="requests", kept=EVIDENCE),
     "holds.Hold": Entry(exported="holds", kept=_("It says what had to stay, why, until when and who vouched for it.")),
+    "clocks.Clarification": Entry(exported="questions", kept=_("It says what you were asked, and what you answered.")),
+    "clocks.MoreTime": Entry(exported="requests", kept=_("It says why an answer to you took longer.")),
     "holds.HeldRequest": Entry(kept=_("It says how far an erasure is that a hold stopped, without data.")),
     "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
     "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
     "rights.BundlePart": Entry(exported="manifest.json", erased="delete_bundles"),
     # what other systems asked, and what they were asked
+    "connectors.StoreTask": Entry(
+        exported="connected/", kept=_("It says which other system was asked for your request, and what it answered.")
+    ),
     "opendsr.Asked": Entry(kept=_("It links a request to the number that the system gave it which sent it in.")),
     "opendsr.Callback": Entry(kept=_("It says when a system was told how a request stands, without data.")),
     # what was written and attached while they were handled
@@ -59,6 +64,17 @@ INVENTORY: dict[str, Entry] = {
         exported="requests", kept=_("It says how a request came in and how it was made sure who asked, in codes.")
     ),
     "cases.HandOver": Entry(kept=_("It says that a code for a copy was made and when it ended, and not the code.")),
+    # what follows from leaving
+    "leaving.Channel": Entry(
+        exported="article-15.json", kept=_("It says where your code is to be sent; it goes with the account.")
+    ),
+    "leaving.Departure": Entry(
+        exported="article-15.json", kept=_("It says when you left and when your account ends; it goes with the account.")
+    ),
+    "leaving.AccessCode": Entry(
+        kept=_("It lets you in after you left. It holds no code, and names nobody once your account is gone.")
+    ),
+    "leaving.Keepsake": Entry(kept=_("It holds what you keep of an account that is gone; only your code opens it.")),
     # what was decided and done
     "consent.Decision": Entry(exported="decisions", kept=EVIDENCE),
     "consent.Gate": Entry(exported="decisions", kept=_("It says what may be collected now.")),

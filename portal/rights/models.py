@@ -237,6 +237,10 @@ class SubjectRequest(models.Model):
         return self.state not in CLOSED_STATES
 
     @property
+    def is_overdue(self) -> bool:
+        return self.is_open and self.due < timezone.localdate()
+
+    @property
     def target(self) -> date:
         """The date we aim at ourselves, shown beside the legal one."""
         return (self.received + INTERNAL_TARGET).date()
