@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from consent import actions as consent
 from portal.audit.models import Act
 from portal.outbox.models import Endpoint
+from portal.people import actions as people
 from portal.people.roles import ROLES, Role
 from portal.people.tokens import Bearer
 from portal.rights import actions
+from portal.rights.holds.models import Hold
+from portal.rights.leaving import schedule
+from portal.rights.leaving.models import AccessCode
 from portal.rights.values import Kind
 from portal.urls import api
 from tests.makers import SETTING_UP, make_employee, make_purpose, make_token
@@ -23,8 +29,8 @@ from tests.opendsr.conftest import issuer, spoken  # noqa: F401
 from tests.test_house import PUBLIC_OPERATIONS, patterns
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
-EVERYBODY = ["anonymous", "owner", "colleague", *Role.values]
-PARAMETERS = {"day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0, "endpoint_id": UUID(int=1)}
+EVERYBODY = ["anonymous", "owner", "colleague", "leaver", *Role.values]
+PARAMETERS = {"store": "crm", "day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0, "endpoint_id": UUID(int=1)}
 PARAMETERS["hold_id"] = UUID(int=2)
 RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
 # Addresses that programs call: no session opens them, a token or a signature does.
@@ -53,7 +59,31 @@ def address(entry, owned) -> str:
     return reverse(entry.name, kwargs={name: known[name] for name in entry.pattern.converters})
 
 
+class ByCode(Client):
+    """Comes with the session that a code opens, whatever the page before did to it."""
+
+    opened: dict
+
+    def request(self, **environ):
+        session = self.session
+        session["leaver"] = self.opened
+        session.save()
+        return super().request(**environ)
+
+
+def leaver(ada) -> Client:
+    """Ada, who has left, and came in by her code."""
+    people.deactivate(employee=ada, by=SETTING_UP)
+    ends = schedule.depart(ada).erase_on
+    code = AccessCode.objects.create(subject_id=ada.pk, digest="ab" * 32, ends_on=ends, wanted=False)
+    client = ByCode(raise_request_exception=False)
+    client.opened = {"code": str(code.pk), "digest": code.digest, "began": time.time()}
+    return client
+
+
 def visitor(who, ada) -> Client:
+    if who == "leaver":
+        return leaver(ada)
     client = Client(raise_request_exception=False)
     if who != "anonymous":
         roles = [who] if who in Role.values else []
@@ -67,6 +97,8 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 def outcome(response) -> str:
     if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
         return "sign in"
+    if response.status_code == 302 and response["Location"] == "/leavers/":
+        return "sign in"
     if response.status_code >= 500:
         return "failed"
     return {403: "forbidden", 404: "hidden", 405: "no such method"}.get(response.status_code, "answered")
@@ -75,7 +107,9 @@ def outcome(response) -> str:
 def expected(rule, who) -> str:
     if rule == "public":
         return "answered"
-    if who == "anonymous":
+    if rule in {"leaver", "leaver_owner"}:
+        return "answered" if who == "leaver" else "sign in"
+    if who in {"anonymous", "leaver"}:
         return "sign in"
     if rule in {"self", "owner"}:
         return "answered" if who == "owner" else "hidden"

@@ -1,0 +1,80 @@
+"""What follows by itself from somebody leaving, coming back, and the day on which an account ends."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.audit import trail
+from portal.audit.values import SYSTEM, Action
+from portal.people import actions as people
+from portal.people.models import Employee
+from portal.rights.leaving import actions
+from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
+from portal.rights.leaving.values import account_ends
+from portal.rights.models import SubjectRequest
+from portal.rights.values import CLOSED_STATES, OpenedBy, State
+
+BATCH = 200
+LEFT = Exists(Departure.objects.filter(pk=OuterRef("pk")))
+
+
+def sweep() -> list[UUID]:
+    """Do all that is due; safe to run at any time, from anywhere. Return the erasures that were opened."""
+    for employee in Employee.objects.active().filter(leaves_on__lt=timezone.localdate())[:BATCH]:
+        people.deactivate(employee=employee, by=SYSTEM)
+    for employee in Employee.objects.filter(~LEFT, is_active=False)[:BATCH]:
+        depart(employee)
+    for employee in Employee.objects.active().filter(LEFT)[:BATCH]:
+        come_back(employee)
+    _forget_codes()
+    return _end_accounts()
+
+
+@transaction.atomic
+def depart(employee: Employee) -> Departure:
+    """Set the day on which the account ends, and have a code sent if the person chose where; safe to repeat."""
+    left_on = min(employee.leaves_on or timezone.localdate(), timezone.localdate())
+    days = {"left_on": left_on, "erase_on": account_ends(left_on)}
+    departure, is_new = Departure.objects.get_or_create(pk=employee.pk, defaults=days)
+    if is_new:
+        facts = {"left_on": left_on.isoformat(), "erase_on": departure.erase_on.isoformat()}
+        trail.record(Action.LEAVING_SCHEDULED, actor=SYSTEM, subject_id=employee.pk, facts=facts)
+    if is_new and Channel.objects.filter(pk=employee.pk).exists():
+        actions.want_code(departure)
+    return departure
+
+
+@transaction.atomic
+def come_back(employee: Employee) -> None:
+    """Undo it for somebody who is employed again: no code opens anything, and the account stays."""
+    Departure.objects.filter(pk=employee.pk).delete()
+    AccessCode.objects.for_subject(employee.pk).delete()
+    open_ones = SubjectRequest.objects.for_subject(employee.pk).exclude(state__in=CLOSED_STATES)
+    open_ones.filter(account=True).update(
+        state=State.WITHDRAWN,
+        reason=_("The person is employed again."),
+        closed_at=timezone.now(),
+        lease_until=None,
+        attempt=F("attempt") + 1,
+    )
+
+
+def _end_accounts() -> list[UUID]:
+    """Open the erasures whose day has come; one that is open or done already stands for it."""
+    asked = SubjectRequest.objects.filter(subject_id=OuterRef("pk"), account=True).exclude(
+        state__in=(State.WITHDRAWN, State.REFUSED)
+    )
+    due = Departure.objects.over().filter(~Exists(asked))[:BATCH]
+    return [actions.end_account(subject_id=each.pk, by=SYSTEM, opened_by=OpenedBy.SYSTEM).pk for each in due]
+
+
+def _forget_codes() -> None:
+    """Remove codes and what was kept under them once their time is over."""
+    over = {"ends_on__lte": timezone.localdate()}
+    Keepsake.objects.filter(**over).delete()
+    AccessCode.objects.filter(**over).delete()
