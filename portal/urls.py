@@ -39,6 +39,7 @@ urlpatterns = [
     path("", include("portal.rights.urls")),
     path("", include("portal.rights.cases.urls")),
     path("", include("portal.rights.opendsr.urls")),
+    path("", include("portal.rights.connectors.urls")),
     path("", include("portal.audit.urls")),
     path("", include("portal.oversight.urls")),
     path("", include("portal.register.urls")),

@@ -15,6 +15,9 @@ def lines(found: Preview) -> Iterator[str]:
         return
     yield from (_("new source: %(title)s") % {"title": each} for each in found.new_sources)
     yield from (_("source ends: %(title)s") % {"title": each} for each in found.ended_sources)
+    for store in found.stores:
+        yield store.says
+        yield from (f"  {line}" for line in store.after.splitlines())
     for each in found.purposes:
         yield from _purpose(each)
     if not found.purposes:

@@ -12,8 +12,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -22,11 +20,11 @@ from pydantic import (
 )
 
 from consent.values import CATEGORIES, Basis
+from portal.register.parts import Key, Name, Part, Text
+from portal.register.parts import twice as _twice
+from portal.register.stores import StorePart
 from portal.register.values import Kind
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Language = Literal["en", "de", "fr"]
@@ -40,12 +38,6 @@ def _category(text: str) -> str:
 
 
 Category = Annotated[str, AfterValidator(_category), WithJsonSchema({"type": "string", "enum": list(CATEGORIES)})]
-
-
-class Part(BaseModel):
-    """A part of the file: a misspelt name is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ControllerPart(Part):
@@ -211,6 +203,9 @@ class SourcePart(Part):
         return self
 
 
+KEYED = ("recipients", "processors", "purposes", "sources", "stores")
+
+
 class Policy(Part):
     """A policy file. What it does not name stays as it is; a source that it names has exactly these flows."""
 
@@ -220,10 +215,11 @@ class Policy(Part):
     processors: list[ProcessorPart] = []
     purposes: list[PurposePart] = []
     sources: list[SourcePart] = []
+    stores: list[StorePart] = []
 
     @model_validator(mode="after")
     def _keys(self) -> Policy:
-        for name in ("recipients", "processors", "purposes", "sources"):
+        for name in KEYED:
             if twice := _twice(each.key for each in getattr(self, name)):
                 message = f"{name}: the key {twice!r} stands twice"
                 raise ValueError(message)
@@ -234,14 +230,10 @@ class Policy(Part):
         """Every thing the file speaks of."""
         named = {
             (name, each.key)
-            for name in ("recipients", "processors", "purposes", "sources")
+            for name in KEYED
             for each in getattr(self, name)
         }
         return frozenset(named | ({("controller", "")} if self.controller else set()))
-
-
-def _twice(keys: Any) -> Any:
-    return next((key for key, times in Counter(keys).items() if times > 1), None)
 
 
 @dataclass(frozen=True)

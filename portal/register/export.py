@@ -19,6 +19,7 @@ from portal.register.models import (
     Recipient,
     Retention,
     Source,
+    Store,
     WorksAgreement,
 )
 from portal.register.standing import ALL
@@ -34,7 +35,7 @@ def live() -> Policy:
 
 
 def document() -> dict[str, Any]:
-    return {"version": 1, **_common(), "purposes": _purposes(), "sources": _sources()}
+    return {"version": 1, **_common(), "purposes": _purposes(), "sources": _sources(), "stores": _stores()}
 
 
 def ended() -> dict[str, list[str]]:
@@ -115,6 +116,11 @@ def _source(source: Source) -> dict[str, Any]:
         **_agreements(WorksAgreement.objects.filter(source=source).order_by("country")),
         "flows": [_flow(each) for each in flows],
     }
+
+
+def _stores() -> list[dict[str, Any]]:
+    said = ("key", "title", "holds", "owner", "asked_for", "purposes")
+    return [_row(each, *said) | {each.kind: each.how} for each in Store.objects.order_by("key")]
 
 
 def _agreements(rows: Iterable[WorksAgreement]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.register.values import Kind, State
+from portal.register.values import Kind, State, StoreKind
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -127,6 +127,26 @@ class Processor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Store(models.Model):
+    """Another system of the company that holds a person's data; `how` it is asked names secrets and holds none.
+
+    It is asked by requests for everything; `purposes` are those for which alone it holds anything, so that a request
+    about these covers it as well.
+    """
+
+    key = models.SlugField(primary_key=True, max_length=64)
+    title = models.CharField(max_length=200)
+    holds = models.TextField()
+    owner = models.CharField(max_length=200)
+    asked_for = models.JSONField(default=list)
+    purposes = models.JSONField(default=list)
+    kind = models.CharField(max_length=16, choices=StoreKind.choices)
+    how = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Retention(models.Model):

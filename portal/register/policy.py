@@ -86,6 +86,12 @@ def check_references(policy: Policy) -> None:
         for f, flow in enumerate(source.flows)
         if (what := _wrong_purpose(flow.purpose, known, telling))
     ]
+    faults += [
+        Fault(f"stores[{place}].purposes", f"there is no purpose {key!r}: define it under purposes")
+        for place, store in enumerate(policy.stores)
+        for key in store.purposes
+        if key not in known
+    ]
     faults += _other_kinds(policy)
     if faults:
         raise PolicyFaults(faults)

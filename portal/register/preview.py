@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -84,12 +85,31 @@ class PurposePreview:
 
 
 @dataclass(frozen=True)
+class StorePreview:
+    """Another system that is asked from now on, otherwise, or no longer: what the file says of it, or said."""
+
+    title: str
+    before: str
+    after: str
+
+    @property
+    def says(self) -> str:
+        """Say what becomes of it."""
+        if not self.before:
+            return _("Asked from now on: %(title)s") % {"title": self.title}
+        if not self.after:
+            return _("No longer asked: %(title)s") % {"title": self.title}
+        return _("Asked otherwise: %(title)s") % {"title": self.title}
+
+
+@dataclass(frozen=True)
 class Preview:
     """What would become of the register: only purposes that change are in it."""
 
     purposes: tuple[PurposePreview, ...]
     new_sources: tuple[str, ...]
     ended_sources: tuple[str, ...]
+    stores: tuple[StorePreview, ...]
     missing: tuple[str, ...]
     changes: bool
 
@@ -119,6 +139,7 @@ def look(policies: Iterable[Policy]) -> Preview:
             purposes=tuple(_purposes(published, wanted)),
             new_sources=_beyond(after[0], register[0]),
             ended_sources=_beyond(register[0], after[0]),
+            stores=tuple(_stores(register[0], after[0])),
             missing=tuple(demands.missing(wanted)),
             changes=after != register,
         )
@@ -149,6 +170,20 @@ def _beyond(some: dict[str, Any], others: dict[str, Any]) -> tuple[str, ...]:
     """Return the titles of the sources that only the first has."""
     known = {each["key"] for each in others["sources"]}
     return tuple(each["title"] for each in some["sources"] if each["key"] not in known)
+
+
+def _stores(before: dict[str, Any], after: dict[str, Any]) -> Iterator[StorePreview]:
+    """Tell of each other system of which the file says something else, in the words of the file."""
+    old = {each["key"]: each for each in before["stores"]}
+    new = {each["key"]: each for each in after["stores"]}
+    for key in sorted(old.keys() | new.keys()):
+        one, other = old.get(key), new.get(key)
+        if one != other:
+            yield StorePreview((other or one or {})["title"], _written(one), _written(other))
+
+
+def _written(store: dict[str, Any] | None) -> str:
+    return yaml.safe_dump(store, sort_keys=False, allow_unicode=True, width=100) if store else ""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ from portal.register.models import (
     Recipient,
     Retention,
     Source,
+    Store,
     WorksAgreement,
 )
+from portal.register.stores import StorePart
 from portal.register.values import State
 
 RECORDED = {
@@ -109,8 +111,17 @@ def _write_common(policy: Policy) -> None:
                 table.filter(key=row.key).delete()
             else:
                 _put(table, {"key": row.key}, row.model_dump(exclude={"key", "retired"}))
+    _write_stores(policy.stores)
     if policy.controller:
         _put(Controller.objects, {"id": 1}, _controller(policy.controller))
+
+
+def _write_stores(parts: Iterable[StorePart]) -> None:
+    for part in parts:
+        if part.retired:
+            Store.objects.filter(key=part.key).delete()
+        else:
+            _put(Store.objects, {"key": part.key}, part.row)
 
 
 def _controller(part: ControllerPart) -> dict[str, Any]:

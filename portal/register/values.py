@@ -14,6 +14,14 @@ class Kind(models.TextChoices):
     IMPORT = "import", _("Import of recordings")
 
 
+class StoreKind(models.TextChoices):
+    """How another system of the company is asked."""
+
+    OPENDSR = "opendsr", _("A program asks it (OpenDSR)")
+    SQL = "sql", _("Its database is asked")
+    MANUAL = "manual", _("Somebody looks into it")
+
+
 class State(models.TextChoices):
     """A draft collects nothing; what is retired stays in the register."""
 

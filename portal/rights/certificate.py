@@ -16,6 +16,7 @@ from consent import checkpoints, leaf, ledger
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.rights import holding
+from portal.rights.connectors.steps import answers
 from portal.rights.models import SubjectRequest
 from portal.rights.values import KEPT, KEPT_FOR_OTHERS, StepFailed
 
@@ -66,6 +67,7 @@ def _body(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]
         },
         "kept": [{"what": str(text), "why": code} for text, code in _kept(request)],
         "stores_read": [{"store": store, "found": 0} for store in STORES],
+        "connected": answers(list(request.store_tasks.all())),
         "keys": {"destroyed_epoch": epochs[0], "current_epoch": epochs[1], "renewed": request.renewed},
         "not_covered": _not_covered(request, now),
     }

@@ -146,7 +146,7 @@ def plan(request: SubjectRequest) -> None:
     StepRun.objects.bulk_create(
         [
             StepRun(request=request, position=position, name=name)
-            for position, name in enumerate(plans.names(request.plan_name))
+            for position, name in enumerate(plans.names_for(request))
         ],
         ignore_conflicts=True,
     )

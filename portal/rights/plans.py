@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from portal.audit.values import Action
 from portal.rights import access, days, erasure, paging, recipients
+from portal.rights.connectors import steps as stores
 from portal.rights.leaving import forget
 from portal.rights.models import SubjectRequest
 from portal.rights.receipts import files as receipt_files
@@ -28,23 +29,26 @@ PLANS: dict[str, Plan] = {
     Kind.ACCESS: Plan(
         (
             access.gather,
+            stores.ask_stores,
             days.write_days,
             paging.write_pages,
             access.write_sections,
             receipt_files.write_receipts,
+            stores.await_stores,
             access.close_archive,
         ),
         State.READY,
         Action.REQUEST_READY,
     ),
     Kind.PORTABILITY: Plan(
-        (access.gather, days.write_days, access.close_archive),
+        (access.gather, stores.ask_stores, days.write_days, stores.await_stores, access.close_archive),
         State.READY,
         Action.REQUEST_READY,
     ),
     Kind.ERASURE: Plan(
         (
             erasure.fence,
+            stores.ask_stores,
             erasure.count,
             recipients.tell_recipients,
             erasure.rewrite_days,
@@ -55,6 +59,7 @@ PLANS: dict[str, Plan] = {
             erasure.read_again,
             erasure.write_journal,
             erasure.await_renewal,
+            stores.await_stores,
             erasure.certify,
         ),
         State.DELIVERED,
@@ -81,6 +86,12 @@ FORMER: tuple[Step, ...] = (access.join_tables, access.write_schema)
 
 def names(plan: str) -> list[str]:
     return [step.__name__ for step in PLANS[plan].steps]
+
+
+def names_for(request: SubjectRequest) -> list[str]:
+    """Return the steps that a request needs."""
+    needless = stores.needless(request)
+    return [name for name in names(request.plan_name) if name not in needless]
 
 
 def step(plan: str, name: str) -> Step:

@@ -15,7 +15,7 @@ from consent import ledger
 from consent.values import Closed
 from portal.rights import plans, progress
 from portal.rights.models import StepRun, SubjectRequest
-from portal.rights.values import Cursor, Fenced, Held, StepFailed, StepState, Wait
+from portal.rights.values import Cursor, Fenced, Held, NeedsSomebody, StepFailed, StepState, Wait
 from portal.vault.cipher import Damaged, WrongKey
 from portal.vault.kek import UnknownKek
 from portal.vault.keys import KeyGone
@@ -103,7 +103,7 @@ class _Attempt:
     def _failed(self, error: Exception) -> None:
         reason = readable(error)
         log.warning("request %s: attempt %s failed: %s", self.request.pk, self.request.attempt, reason)
-        if self.request.failures >= MOST_ATTEMPTS:
+        if self.request.failures >= MOST_ATTEMPTS or isinstance(error, NeedsSomebody):
             progress.give_up(self.request, reason)
         else:
             progress.try_later(self.request, FIRST_PAUSE_SECONDS * 2**self.request.failures, reason)

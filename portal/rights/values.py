@@ -166,6 +166,8 @@ STEP_LABELS: dict[str, Text] = {
     "fence": _("Stopping anything new from coming in, and making new keys"),
     "count": _("Counting what goes"),
     "tell_recipients": _("Telling those who received it"),
+    "ask_stores": _("Asking the company’s other systems"),
+    "await_stores": _("Waiting for the company’s other systems"),
     "rewrite_days": _("Deleting, and sealing what stays under new keys"),
     "rewrite_volumes": _("Correcting the daily totals"),
     "delete_bundles": _("Deleting copies that hold the deleted data"),
@@ -204,6 +206,10 @@ class NotAllowed(Exception):
 
 class StepFailed(Exception):
     """A step could not do its work; the reason is shown to the person and the step is tried again."""
+
+
+class NeedsSomebody(StepFailed):
+    """A step that tried for long already: somebody has to look before it is tried again."""
 
 
 class Wait(Exception):

@@ -53,7 +53,7 @@ def every_field(document):
 def as_sets(policy: Policy):
     """What a file says, whatever the order in it."""
     raw = policy.model_dump(mode="json")
-    for name in ("recipients", "processors", "purposes", "sources"):
+    for name in ("recipients", "processors", "purposes", "sources", "stores"):
         raw[name] = {each["key"]: each for each in raw[name]}
     for purpose in raw["purposes"].values():
         purpose["retention"] = {each["category"]: each for each in purpose["retention"]}
