@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def _one(self, events: int, days: int, rows: Path | None) -> None:
         password = secrets.token_urlsafe(16)
-        person = make_employee("Bench", password=password)
+        person = make_employee("Bench", password=password, employee_number=secrets.token_hex(6))
         if Source.objects.filter(pk=people.SOURCE).exists():
             actions.give(subject_id=person.pk, purpose_key=people.PURPOSE, path="bench")
         else:
