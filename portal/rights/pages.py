@@ -16,11 +16,14 @@ from django.utils.translation import gettext as _
 
 from consent.models import Purpose
 from consent.values import Scope
-from portal.events import words
+from portal.events import devices, words
 from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.rights import bundle
 from portal.rights.choices.reading import category_words, listed
+from portal.rights.clocks.forms import AnswerForm
+from portal.rights.clocks.reading import clock
+from portal.rights.following import standing_of
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState
 
@@ -46,8 +49,23 @@ def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
         said.append(_("all that was kept for %(purposes)s alone") % {"purposes": named})
     if scope.sources is not None:
         said.append(_("from %(sources)s") % {"sources": listed(sorted(scope.sources))})
+    if scope.collectors is not None:
+        names = devices.named(scope.collectors)
+        said.append(_("sent by %(devices)s") % {"devices": listed(sorted(names.values()))})
+    if scope.apps is not None:
+        said.append(_("in the app %(apps)s") % {"apps": listed(f"“{each}”" for each in sorted(scope.apps))})
     said += _span_words(scope)
     return ", ".join(said) or _("everything")
+
+
+def meant(request: SubjectRequest, titles: Mapping[str, str]) -> str:
+    """Say how much of the data a request means; nothing where it is about no data that was recorded."""
+    about_data = request.scope or request.kind not in {Kind.COMPLAINT, Kind.RECTIFICATION}
+    return scope_words(request.wanted, titles) if about_data else ""
+
+
+def is_overdue(request: SubjectRequest) -> bool:
+    return request.is_open and request.due < timezone.localdate()
 
 
 def _span_words(scope: Scope) -> list[str]:
@@ -86,9 +104,9 @@ def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUI
     today = timezone.localdate()
     return Row(
         request=request,
-        scope=scope_words(request.wanted, titles),
+        scope=meant(request, titles),
         tone=TONES.get(State(request.state), ""),
-        overdue=request.is_open and request.due < today,
+        overdue=is_overdue(request),
         soon=request.is_open and today <= request.due <= today + SOON,
         person=people.get(request.subject_id) if people else None,
     )
@@ -105,7 +123,7 @@ def page_of(found: QuerySet[Any], asked: QueryDict, size: int = PAGE) -> tuple[l
 
 
 def own_list(person: Employee, asked: QueryDict) -> dict[str, Any]:
-    found = SubjectRequest.objects.for_subject(person.pk).prefetch_related("steps")
+    found = SubjectRequest.objects.for_subject(person.pk).prefetch_related("steps", "joined_to__steps")
     requests, pager = page_of(found, asked)
     titles = purpose_titles()
     return {"rows": [_row(each, titles) for each in requests], "pager": pager}
@@ -128,14 +146,15 @@ def _step(run: StepRun, current: StepRun | None, working: bool) -> Step:
 
 def one(request: SubjectRequest) -> dict[str, Any]:
     """Return what a person sees of a request: how far it is, what is left, what can be done."""
-    steps = list(request.steps.all())
+    steps = list(request.lead.steps.all())
     current = next((run for run in steps if run.state != StepState.DONE), None)
     working = request.state == State.PROCESSING
     done, total = request.progress
-    found = Bundle.objects.filter(request=request).first() if request.is_copy else None
+    found = Bundle.objects.filter(request=request.lead).first() if request.is_copy else None
     return {
         "subject_request": request,
-        "scope": scope_words(request.wanted, purpose_titles()),
+        "scope": meant(request, purpose_titles()),
+        "overdue": is_overdue(request),
         "tone": TONES.get(State(request.state), ""),
         "steps": [_step(run, current, working) for run in steps],
         "now": current.label if working and current else "",
@@ -152,6 +171,9 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
         "why": why(request),
+        "clock": clock(request),
+        "answer_form": AnswerForm(auto_id="answer_%s"),
+        **standing_of(request),
     }
 
 
@@ -182,7 +204,19 @@ def _is_deleted(request: SubjectRequest, steps: Iterable[StepRun]) -> bool:
     return "read_again" in done or "destroy_old_key" in done
 
 
+def counted(found: Mapping[str, int], exact: bool) -> dict[str, Any]:
+    """Return how many events are meant; where they were not counted one by one, it is the most that it can be."""
+    goes = [(words.category(key), found[key]) for key in words.CATEGORIES if found.get(key)]
+    return {"goes": goes, "total": sum(count for _name, count in goes), "exact": exact}
+
+
 def dry(run: DryRun) -> dict[str, Any]:
-    goes = [(words.category(key), run.goes[key]) for key in words.CATEGORIES if run.goes.get(key)]
     stays = [(text, Refusal(code).label if code in Refusal.values else code) for text, code in run.stays]
-    return {"goes": goes, "total": sum(count for _name, count in goes), "stays": stays}
+    return counted(run.goes, run.exact) | {"stays": stays, "told": run.told}
+
+
+def cancelled(request: SubjectRequest) -> str:
+    """Say what taking a request back has done."""
+    if request.kind in {Kind.RESTRICTION, Kind.RECTIFICATION}:
+        return _("Taken back. What was out of use because of it is used again where your answers allow it.")
+    return _("Cancelled. Nothing was deleted and nothing was handed out.")

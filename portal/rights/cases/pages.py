@@ -13,10 +13,13 @@ from portal.rights.cases import delivery, forms, thread
 from portal.rights.cases.models import Assignment, HandOver, Intake
 from portal.rights.cases.values import Channel, Delivery
 from portal.rights.cases.words import TONES, days_left, history, name_of, staff_note, staff_scope, state_words
+from portal.rights.clocks.forms import MoreTimeForm, QuestionForm
+from portal.rights.clocks.reading import clock
 from portal.rights.forms import RefusalForm
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key
 from portal.rights.pages import purpose_titles
+from portal.rights.redress import rectifying
 from portal.rights.values import UNDECIDED_STATES, Refusal, State
 
 
@@ -29,6 +32,7 @@ def case(request: SubjectRequest, why_not: str, reader: Employee, by: Actor) -> 
         "person": Employee.objects.filter(pk=request.subject_id).first(),
         "scope": staff_scope(request, purpose_titles(), reader),
         "note": staff_note(request, reader),
+        "details": rectifying.shown(request),
         "state": state_words(request),
         "tone": TONES.get(State(request.state), ""),
         "now": step.label if step else "",
@@ -44,6 +48,7 @@ def case(request: SubjectRequest, why_not: str, reader: Employee, by: Actor) -> 
         **_proposal(request, by),
         **_came_and_goes(request, by),
         **thread.for_staff(request),
+        "clock": clock(request),
         **_forms(request),
     }
 
@@ -52,6 +57,8 @@ def _forms(request: SubjectRequest) -> dict[str, Any]:
     return {
         "form": RefusalForm(kind=request.kind),
         "note_form": forms.NoteForm(auto_id="note_%s"),
+        "question_form": QuestionForm(auto_id="question_%s"),
+        "more_time_form": MoreTimeForm(auto_id="extend_%s"),
         "message_form": forms.MessageForm(auto_id="message_%s"),
     }
 
