@@ -107,11 +107,12 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     purposes = _portable() if request.kind == Kind.PORTABILITY else None
     wanted = {"scope": request.wanted, "purposes": purposes}
     others = colleagues.others_of(request.subject_id)
-    keeps_back = _kept_back(request)
+    keeps_back = kept_back(request)
     for day in days:
         if keeps_back:
-            usable = restricting.usable(reading.table(request.subject_id, day), keeps_back)
-            yield from _restricted(day, usable, others, format=request.format, **wanted)
+            read = reading.stored if request.format == Format.PARQUET else reading.table
+            usable = restricting.usable(read(request.subject_id, day), keeps_back)
+            yield _of_usable(day, usable, others, format=request.format, **wanted)
         elif request.format != Format.PARQUET:
             fetch = reading.fetched(request.subject_id, day)
             yield partial(_in_files, day, fetch, others, format=request.format, **wanted)
@@ -121,17 +122,16 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
             yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), others, **wanted)
 
 
-def _kept_back(request: SubjectRequest) -> GateState | None:
+def kept_back(request: SubjectRequest) -> GateState | None:
     """Return the gate whose restrictions bind a copy: one that a program fetches, and not the person."""
     state = gate.read(request.subject_id) if request.opened_by == OpenedBy.CLIENT else None
     return state if state and any(each.stands for each in state.restrictions) else None
 
 
-def _restricted(day: date, table: pa.Table, others: Others, *, format: str, **wanted: Any) -> Iterator[Work]:
+def _of_usable(day: date, table: pa.Table, others: Others, *, format: str, **wanted: Any) -> Work:
     if format == Format.PARQUET:
-        yield partial(_part_as_stored, day, table, others, **wanted)
-    else:
-        yield partial(_in_files, day, lambda: table, others, format=format, **wanted)
+        return partial(_part_as_stored, day, table, others, **wanted)
+    return partial(_in_files, day, lambda: table, others, format=format, **wanted)
 
 
 def _portable() -> frozenset[str]:

@@ -10,11 +10,12 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portal.events import reading
+from portal.events import reading, restricting
 from portal.events.portions import portions
 from portal.people.models import Employee
 from portal.rights import bundle, colleagues, tables
 from portal.rights.bundle import Piece
+from portal.rights.days import kept_back
 from portal.rights.models import SubjectRequest
 from portal.rights.pack import days
 from portal.rights.pack.days import DayPages, Page
@@ -100,7 +101,8 @@ def _pages(request: SubjectRequest, pages: DayPages, others: Others) -> Iterator
 
 
 def _asked(request: SubjectRequest, table: pa.Table) -> pa.Table:
-    asked = tables.within(table, request.wanted)
+    held = kept_back(request)
+    asked = tables.within(restricting.usable(tables.plain(table), held) if held else table, request.wanted)
     if request.wanted.categories is None:
         return asked
     # As the files have it: a typed character may stand without its key, or a key without its character.

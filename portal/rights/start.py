@@ -158,7 +158,7 @@ def _by_category(found: list[DayTotal]) -> Chart:
 def _dropped(found: list[DayTotal]) -> Chart:
     counted: Counter[str] = Counter()
     for each in found:
-        counted.update(each.withheld)
+        counted.update({category: sum(reasons.values()) for category, reasons in each.withheld.items()})
     rows = [(words.category(key), count) for key, count in sorted(counted.items()) if count]
     drawn, most = bars.lying(rows)
     says = _("%(events)s events were sent by your devices and dropped on arrival.") % {

@@ -52,7 +52,17 @@ def within(table: pa.Table, scope: Scope, purposes: frozenset[str] | None = None
     wanted = _wanted(table, scope)
     if purposes is not None:
         wanted = pc.and_(wanted, _bound_to(table["purposes"], purposes))
+        table = _typed_for(table, purposes)
     return table.filter(pc.fill_null(wanted, False))
+
+
+def _typed_for(table: pa.Table, purposes: frozenset[str]) -> pa.Table:
+    """Take off typed characters that are kept for none of these purposes: they are not what the event is kept for."""
+    met, none = _bound_to(table["key_purposes"], purposes), pa.scalar(None, pa.string())
+    for name in ("key", "key_purposes"):
+        left = pc.if_else(pc.fill_null(met, False), table[name], none)
+        table = table.set_column(table.schema.get_field_index(name), name, left)
+    return table
 
 
 def plain(table: pa.Table) -> pa.Table:

@@ -16,7 +16,7 @@ from portal.audit.words import actor
 from portal.people.models import Employee
 from portal.rights.cases.models import Intake
 from portal.rights.models import SubjectRequest
-from portal.rights.pages import TONES, scope_words
+from portal.rights.pages import TONES, meant, scope_words
 from portal.rights.values import Extension, Kind, Refusal, State
 
 __all__ = ["TONES", "Done"]
@@ -32,7 +32,7 @@ def state_words(request: SubjectRequest) -> str:
 def staff_scope(request: SubjectRequest, titles: Mapping[str, str], reader: Employee) -> str:
     """Say how much is meant without telling how the person answered, except to those who decide on that answer."""
     if not request.tells_an_answer:
-        return scope_words(request.wanted, titles)
+        return meant(request, titles)
     if request.kind == Kind.OBJECTION:
         decides = reader.has_perm("objections.decide")
         return scope_words(request.wanted, titles) if decides else _("one purpose; only legal sees which")

@@ -1,0 +1,89 @@
+"""Data for another service rests on consent or contract alone; what a program fetches, nothing that is restricted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from consent import actions as decisions
+from consent.values import Scope
+from portal.register.models import Source
+from portal.rights.redress import restricting
+from portal.rights.values import Kind
+from tests.makers import make_flow, make_purpose
+from tests.rights.conftest import ask, at, carry_out, make_events, person, store, unzip
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+SCROLLING = Scope(categories=frozenset({"scrolling"}))
+FORMATS = pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+
+
+def data_of(files):
+    return {name for name in files if name.startswith("data/") and "descriptor" not in name}
+
+
+@FORMATS
+def test_a_copy_that_a_program_fetches_leaves_out_what_is_restricted(recorded, format):
+    restricting.ask(subject_id=recorded.pk, by=person(recorded), scope=SCROLLING, ground="legal_claims")
+    files = unzip(carry_out(ask(recorded, Kind.ACCESS, format=format, opened_by="client")))
+    assert not any(b"-120.5" in body for body in files.values())
+    assert data_of(files)
+
+
+@FORMATS
+def test_the_persons_own_copy_holds_what_they_restricted(recorded, format):
+    restricting.ask(subject_id=recorded.pk, by=person(recorded), scope=SCROLLING, ground="legal_claims")
+    files = unzip(carry_out(ask(recorded, Kind.ACCESS, format=format)))
+    assert format == "parquet" or any(b"-120.5" in files[name] for name in data_of(files))
+
+
+@pytest.fixture
+def typed_for_another(ada):
+    """Keys are timed on Ada's yes; which characters they are is kept on the company's legitimate interest alone."""
+    make_purpose("rhythm", covers={"recorder": ["keystroke_timing"]})
+    make_purpose("safety", basis="legitimate_interest", covers={"recorder": ["keystroke_content", "keystroke_timing"]})
+    source = Source.objects.create(
+        key="recorder", title="R", kind="import", description="R.", owner="IT", state="live",
+        earlier_recordings="Earlier recordings are taken in.",
+    )  # fmt: skip
+    make_flow(source, "keystroke_timing", "rhythm", exact_timing=True)
+    make_flow(source, "keystroke_content", "safety", content_apps=["editor"])
+    make_flow(source, "app_usage", "safety")
+    decisions.give(subject_id=ada.pk, purpose_key="rhythm", path="/choices/")
+    decisions.acknowledge(subject_id=ada.pk, purpose_key="safety", path="/choices/")
+    events = [{"t": at(2), "type": "keydown", "code": "KeyZ", "key": "zebra", "app": "editor"}]
+    assert store(ada, events).stored == 1
+    return ada
+
+
+@FORMATS
+def test_a_character_kept_on_another_basis_is_not_taken_along(typed_for_another, format):
+    own = unzip(carry_out(ask(typed_for_another, Kind.ACCESS, format="jsonl")))
+    assert b"zebra" in own["data/keystroke_timing.jsonl"]
+    files = unzip(carry_out(ask(typed_for_another, Kind.PORTABILITY, format=format)))
+    assert not any(b"zebra" in body for body in files.values())
+    assert data_of(files)
+
+
+def test_data_for_another_service_says_what_each_field_is_and_nothing_of_art_15(recorded):
+    files = unzip(carry_out(ask(recorded, Kind.PORTABILITY, format="jsonl")))
+    assert any("schema" in name or "datapackage" in name for name in files)
+    assert not {"article-15.json", "accesses.jsonl", "register.json"} & files.keys()
+    row = json.loads(files["data/scrolling.jsonl"].splitlines()[0])
+    assert row["deltaY"] == -120.5
+
+
+def test_what_rests_on_legitimate_interest_is_in_the_copy_and_not_in_what_is_taken_along(recorded):
+    source = Source.objects.get(pk="recorder")
+    make_purpose("safety", basis="legitimate_interest", covers={"recorder": ["web_navigation"]})
+    make_flow(source, "web_navigation", "safety")
+    decisions.withdraw(subject_id=recorded.pk, purpose_key="train", path="/choices/")
+    decisions.acknowledge(subject_id=recorded.pk, purpose_key="safety", path="/choices/")
+    assert store(recorded, make_events(at(1))).stored == 1
+    both = {
+        kind: unzip(carry_out(ask(recorded, kind, format="jsonl", scope=Scope(from_ms=at(1), to_ms=at(0)))))
+        for kind in (Kind.ACCESS, Kind.PORTABILITY)
+    }
+    assert data_of(both[Kind.ACCESS]) == {"data/web_navigation.jsonl"}
+    assert data_of(both[Kind.PORTABILITY]) == set()
