@@ -25,9 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("subject", type=UUID)
         parser.add_argument("kind")
         parser.add_argument("--format", default="csv")
-        parser.add_argument(
-            "--warm", type=UUID, help="somebody small, of whom the same is asked before and not measured"
-        )
+        parser.add_argument("--warm", type=UUID, help="somebody small, asked first and not measured")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["warm"]:
