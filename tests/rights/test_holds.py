@@ -12,7 +12,7 @@ from django.utils import timezone
 from consent import gate
 from consent.values import Scope, Withheld
 from portal.audit.models import Act
-from portal.events import reading, rewrite
+from portal.events import dropping, reading, rewrite
 from portal.people.guards import actor_for
 from portal.rights import actions, handling, plans, releasing, renewal, runner
 from portal.rights.holds import actions as holds
@@ -268,19 +268,22 @@ def test_what_is_stopped_midway_cannot_be_refused(recorded, lea, hana):
     assert refused.value.code == "request.irreversible"
 
 
-def test_a_hold_that_is_being_placed_keeps_the_next_deletion_waiting(recorded, lea, monkeypatch):
-    """The way round: a worker that asked before the hold's commit, and deletes after it."""
-    request = erase(recorded)
+@pytest.mark.parametrize(
+    ("scope", "module", "name"), [(EVERYTHING, dropping, "_drop_month"), (CLICKS, rewrite, "_claimed")]
+)
+def test_a_worker_already_at_it_deletes_nothing_after_a_holds_commit(recorded, lea, monkeypatch, scope, module, name):
+    """The way round: a worker that has begun its chunk before the hold, and comes to delete after its commit."""
+    request = erase(recorded, scope=scope)
     advance_to(request, "rewrite_days")
     asked, placed = threading.Event(), threading.Event()
-    claimed = rewrite._claimed
+    deletes = getattr(module, name)
 
     def slow(*args):
         asked.set()
         placed.wait(10)
-        return claimed(*args)
+        return deletes(*args)
 
-    monkeypatch.setattr(rewrite, "_claimed", slow)
+    monkeypatch.setattr(module, name, slow)
 
     def work():
         runner.advance(request.pk)
