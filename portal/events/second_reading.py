@@ -19,23 +19,32 @@ SHUT = (keys.KeyGone, cipher.WrongKey, objects.Missing)
 Found = tuple[str, dict[str, Any]]
 
 
+BLOCKS, SEGMENTS, VOLUMES, FRONTS = "blocks", "segments", "volumes", "last apps in front"
+
+
 def residue(subject_id: UUID, scope: Scope, asked_ms: int) -> int:
     """Return how many events in the scope any store still yields: blocks, every object of the person, counts."""
+    return sum(residue_of(subject_id, scope, asked_ms).values())
+
+
+def residue_of(subject_id: UUID, scope: Scope, asked_ms: int) -> dict[str, int]:
+    """Return the same store by store; a store that yields nothing is there with nought."""
     counted = reading.counted(subject_id)
-    left = 0
     stored: Counter[tuple[str, str, str]] = Counter()
-    for day, row in _rows(subject_id):
-        stored[(day, row["source"], row["category"])] += 1
-        left += _lies_in(row, scope, asked_ms)
+    left = {BLOCKS: 0, SEGMENTS: 0, VOLUMES: 0, FRONTS: sum(_fronts(subject_id, scope, asked_ms))}
+    for store, rows in ((SEGMENTS, _sealed_rows(subject_id)), (BLOCKS, _rows(subject_id))):
+        for day, row in rows:
+            stored[(day, row["source"], row["category"])] += 1
+            left[store] += _lies_in(row, scope, asked_ms)
     for day, each in counted.items():
         for source, tally in each.sources.items():
             for category, n in tally.events.items():
-                left += max(0, n - stored[(day, source, category)])
-    return left + sum(_fronts(subject_id, scope, asked_ms))
+                left[VOLUMES] += max(0, n - stored[(day, source, category)])
+    return left
 
 
-def _rows(subject_id: UUID) -> Iterator[Found]:
-    """Go through all objects, named by a row or not, and all blocks."""
+def _sealed_rows(subject_id: UUID) -> Iterator[Found]:
+    """Go through all objects, named by a row or not."""
     for name in objects.names(segments.prefix_of(subject_id)):
         try:
             header, table = segments.read(name)
@@ -43,6 +52,9 @@ def _rows(subject_id: UUID) -> Iterator[Found]:
             continue
         for batch in table.to_batches(max_chunksize=segments.ROWS_A_GROUP):
             yield from ((header.day.isoformat(), row) for row in batch.to_pylist())
+
+
+def _rows(subject_id: UUID) -> Iterator[Found]:
     for block in Block.objects.for_subject(subject_id).with_body().order_by("pk").iterator(100):
         yield from _block_rows(block.day, block)
 

@@ -9,29 +9,28 @@ from typing import Any
 
 import rfc8785
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from consent import checkpoints, leaf, ledger
 from portal.audit.models import Act
 from portal.audit.values import Action
-from portal.rights import holding
+from portal.rights import holding, recipients
 from portal.rights.connectors.steps import answers
 from portal.rights.models import SubjectRequest
 from portal.rights.values import KEPT, KEPT_FOR_OTHERS, StepFailed
 
 FORMAT = "daylight/certificate/v1"
 CONTENT = "keystroke_content"
-# What the second reading went through (erasure.read_again).
-STORES = ("blocks", "segments", "volumes", "last apps in front", "copies", "keys of the old epoch")
 
 
-def issue(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]) -> None:
+def issue(request: SubjectRequest, tally: dict[str, Any], epochs: tuple[int, int]) -> None:
     """Sign, append the leaf and keep the certificate, in the caller's fenced transaction."""
     signer = checkpoints.signer()
     if signer is None:
         raise StepFailed(_("The key that signs certificates cannot be read."))
-    body = _body(request, goes, epochs)
+    body = _body(request, tally, epochs)
     signed = rfc8785.dumps(body)
     document = {
         "certificate": body,
@@ -48,8 +47,8 @@ def issue(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]
     ledger.append("erasure", request.subject_id, record)
 
 
-def _body(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]) -> dict[str, Any]:
-    now = timezone.now()
+def _body(request: SubjectRequest, tally: dict[str, Any], epochs: tuple[int, int]) -> dict[str, Any]:
+    now, goes = timezone.now(), tally["goes"]
     return {
         "format": FORMAT,
         "request": str(request.pk),
@@ -66,11 +65,40 @@ def _body(request: SubjectRequest, goes: dict[str, int], epochs: tuple[int, int]
             "by_category": {category: goes[category] for category in sorted(goes)},
         },
         "kept": [{"what": str(text), "why": code} for text, code in _kept(request)],
-        "stores_read": [{"store": store, "found": 0} for store in STORES],
+        "told": recipients.outline(request),
+        "dates": _dates(request, now),
+        "stores_read": _stores(tally),
         "connected": answers(list(request.store_tasks.all())),
         "keys": {"destroyed_epoch": epochs[0], "current_epoch": epochs[1], "renewed": request.renewed},
         "not_covered": _not_covered(request, now),
     }
+
+
+def _stores(tally: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return of each store how much of what is touched was in it before, and what the second reading found."""
+    before = tally.get("stores", {})
+    counted = {store: {"counted": count} for store, count in before.items()}
+    return [{"store": each["store"], **counted.get(each["store"], {}), **each} for each in tally.get("read", [])]
+
+
+def _dates(request: SubjectRequest, now: datetime) -> dict[str, str]:
+    """Return when each thing was done that cannot be undone, as the trail has it."""
+    mine = Act.objects.for_subject(request.subject_id).filter(case=str(request.pk))
+    renewed = Act.objects.filter(action=Action.KEK_RENEWED, at__gte=request.waiting_since or request.opened_at)
+    moments = {
+        "received": request.received,
+        "asked": request.opened_at,
+        "fenced": _at(mine.filter(action=Action.ERASURE_STARTED)),
+        "keys_destroyed": _at(mine.filter(action=Action.ERASURE_KEYS_DESTROYED)),
+        "keys_renewed": _at(renewed),
+        "issued": now,
+    }
+    return {name: leaf.stamp(at) for name, at in moments.items() if at}
+
+
+def _at(acts: QuerySet[Act]) -> datetime | None:
+    """Return the newest: a renewal that is later than the one that counted promises nothing too early."""
+    return acts.order_by("-at").values_list("at", flat=True).first()
 
 
 def outline(document: dict[str, Any] | None) -> dict[str, str] | None:

@@ -23,7 +23,7 @@ from portal.audit.values import SYSTEM, Action
 from portal.events import devices, ingest, rewrite
 from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
-from portal.rights import bundle, certificate, expiry, holding
+from portal.rights import bundle, certificate, expiry, holding, stores
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import Cursor, StepFailed, StepState, Wait
 from portal.vault import keys, objects
@@ -134,6 +134,7 @@ def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request))
         tally = {"goes": dict(goes), "days": [day.isoformat() for day in days], "keys": sorted(touched)}
         tally["without"] = request.scope.get("without", [])
+        tally["stores"] = stores.manifest(request, _epochs(request)[0])
         with request.fenced():
             SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
     return None
@@ -215,14 +216,19 @@ def destroy_old_key(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 def read_again(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Read every store again, apart from what the steps before believed; anything found stops the certificate."""
-    found = rewrite.residue(request.subject_id, request.wanted, request.asked_ms)
-    left = [name for each in _removed(request) for name in objects.names(f"bundles/{each}")]
-    for name in left:
+    old, copies = _epochs(request)[0], _removed(request)
+    me, scope = request.subject_id, request.wanted
+    found = stores.read(me, scope, request.asked_ms, old_epoch=old, copies=copies)
+    for name in (name for each in copies for name in objects.names(f"bundles/{each}")):
         objects.delete(name)
-    if _epochs(request)[0] in keys.epochs(request.subject_id):
+    if old in keys.epochs(me):
         raise StepFailed(_("The old key is still there."))
-    if found or left:
-        raise StepFailed(_("The second reading found something that should be gone."))
+    if left := [each["store"] for each in found if each["found"]]:
+        where = {"stores": ", ".join(left)}
+        raise StepFailed(_("The second reading found something that should be gone, in: %(stores)s.") % where)
+    tally = _tally(request) | {"read": found}
+    with request.fenced():
+        SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
     return None
 
 
@@ -255,9 +261,12 @@ def await_renewal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def certify(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    if "read" not in _tally(request):
+        # The last release read everything again, and did not write down when.
+        read_again(request, {})
     with request.fenced():
         request.refresh_from_db()
         if not request.has_certificate:
-            certificate.issue(request, _tally(request)["goes"], _epochs(request))
+            certificate.issue(request, _tally(request), _epochs(request))
             _act(Action.ERASURE_CERTIFIED, request)
     return None
