@@ -108,10 +108,8 @@ def rest_of(request: SubjectRequest, holds: list[Hold]) -> Scope | None:
 
 def kept(request: SubjectRequest) -> list[tuple[str, str]]:
     """Return what stayed of a request because of holds, each with its coded reason."""
-    row = HeldRequest.objects.filter(request=request).first()
-    if row is None or not request.wanted.without:
-        return []
-    return held_rows(list(Hold.objects.filter(pk__in=row.seen)))
+    left_out = request.wanted.without
+    return held_rows([each for each in Hold.objects.for_subject(request.subject_id) if each.wanted in left_out])
 
 
 def held_rows(holds: list[Hold]) -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ def stop_for_hold(request: SubjectRequest, reason: str, ground: str) -> None:
             HeldRequest.objects.update_or_create(request=request, defaults={"settled": False})
             holding.keep_fence(request)
             _act(Action.REQUEST_HELD, request)
+            kept.keep(request)
 
 
 def try_later(request: SubjectRequest, seconds: float, reason: str) -> None:

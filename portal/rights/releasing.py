@@ -6,10 +6,11 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.audit.values import SYSTEM, Action, Actor, ActorKind
-from portal.rights import holding
+from portal.rights import holding, kept
 from portal.rights.actions import open_request
 from portal.rights.holds.models import HeldRequest, Hold
 from portal.rights.models import StepRun, SubjectRequest
@@ -40,6 +41,7 @@ def approve(request: SubjectRequest, by: Actor, holds: list[Hold]) -> SubjectReq
         request.decided_by = actor_key(by)
         _go_on_with_the_rest(request, holds)
     request.save(update_fields=["state", "scope", "decided_by", "proposed_refusal", "reason", "reason_code"])
+    kept.keep(request)
     return request
 
 
@@ -63,8 +65,11 @@ def _go_on_with_the_rest(request: SubjectRequest, holds: list[Hold]) -> None:
 
 def go_on() -> list[UUID]:
     """Take up what holds kept, where none stands any more; return the requests to be woken."""
-    waiting = SubjectRequest.objects.filter(kind=Kind.ERASURE, held_by__settled=False)
-    found = [_take_up(pk) for pk in waiting.values_list("pk", flat=True)]
+    # What a restore brought back has no row beside it, only its state and scope.
+    itself = Q(state__in=UNDECIDED_STATES, opened_by__in=BY_THEMSELVES, proposed_refusal="")
+    alone = Q(held_by=None) & (Q(state=State.ON_HOLD) | Q(scope__has_key="without") | itself)
+    waiting = SubjectRequest.objects.filter(Q(held_by__settled=False) | alone, kind=Kind.ERASURE, joined_to=None)
+    found = [_take_up(pk) for pk in waiting.exclude(state=State.PROCESSING).values_list("pk", flat=True)]
     return [pk for pk in found if pk]
 
 
@@ -72,7 +77,7 @@ def go_on() -> list[UUID]:
 def _take_up(pk: UUID) -> UUID | None:
     request = SubjectRequest.objects.select_for_update().get(pk=pk)
     if request.state in (State.WITHDRAWN, State.REFUSED, State.DELIVERED):
-        HeldRequest.objects.filter(request=request).update(settled=True)
+        _settle(request)
         return None
     if request.state == State.PARTIALLY_FULFILLED:
         return _erase_the_rest(request)
@@ -95,8 +100,14 @@ def _begin(request: SubjectRequest) -> UUID:
     SubjectRequest.objects.filter(pk=request.pk).update(wake_at=request.not_before, lease_until=None, failures=0)
     plan(request)
     act(Action.REQUEST_RESUMED, request, SYSTEM)
-    HeldRequest.objects.filter(request=request).update(settled=not request.wanted.without)
+    if not request.wanted.without:
+        _settle(request)
+    kept.keep(request)
     return request.pk
+
+
+def _settle(request: SubjectRequest) -> None:
+    HeldRequest.objects.update_or_create(request=request, defaults={"settled": True})
 
 
 def _erase_the_rest(request: SubjectRequest) -> UUID | None:
@@ -105,7 +116,7 @@ def _erase_the_rest(request: SubjectRequest) -> UUID | None:
     scope = replace(whole, to_ms=asked if whole.to_ms is None else min(asked, whole.to_ms))
     if holding.would_stay(request.subject_id, scope):
         return None
-    HeldRequest.objects.filter(request=request).update(settled=True)
+    _settle(request)
     opened = open_request(
         kind=Kind.ERASURE,
         subject_id=request.subject_id,

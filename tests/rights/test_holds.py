@@ -16,7 +16,7 @@ from portal.events import dropping, reading, rewrite
 from portal.people.guards import actor_for
 from portal.rights import actions, handling, plans, releasing, renewal, runner
 from portal.rights.holds import actions as holds
-from portal.rights.holds.models import Hold
+from portal.rights.holds.models import HeldRequest, Hold
 from portal.rights.holds.reading import touching
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed
@@ -334,6 +334,20 @@ def test_days_are_counted_as_they_are(recorded, lea, hana):
     carry_out(approve(erase(recorded), hana, lea))
     counted = sum(sum(day.events.values()) for day in reading.days(recorded.pk))
     assert counted == len(stored(recorded)) == 3
+
+
+def test_what_a_restore_brought_back_goes_on_as_well(recorded, lea, hana):
+    """Rows of a restore know of no hold but by their state and their scope."""
+    hold = place(recorded, lea)
+    carry_out(approve(erase(recorded), hana, lea))
+    waiting = erase(recorded)
+    HeldRequest.objects.all().delete()
+    assert releasing.go_on() == []
+    end(hold)
+    woken = releasing.go_on()
+    assert waiting.pk in woken
+    assert len(woken) == 2
+    assert releasing.go_on() == []
 
 
 # --- the hold itself

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.values import Action, Actor
 from portal.outbox import actions as outbox
+from portal.rights import kept
 from portal.rights.clocks import reckoning
 from portal.rights.clocks.models import Clarification
 from portal.rights.clocks.values import Question
@@ -36,6 +37,7 @@ def ask(*, request: SubjectRequest, by: Actor, code: str, text: str) -> Clarific
         found.state = State.AWAITING_SUBJECT
         found.save(update_fields=["state"])
     reckoning.recount(found)
+    kept.keep(found)
     act(Action.REQUEST_ASKED, found, by, code=code, stops=str(asked.stops).lower())
     outbox.post("request_asked", to=found.subject_id, facts={"request": str(found.pk)}, once=f"asked:{asked.pk}")
     return asked
@@ -56,5 +58,6 @@ def answer(*, request: SubjectRequest, by: Actor, text: str) -> SubjectRequest:
         found.state = State.EXTENDED if reckoning.is_extended(found) else State.IN_REVIEW
         found.save(update_fields=["state"])
     reckoning.recount(found)
+    kept.keep(found)
     act(Action.REQUEST_ANSWERED, found, by, code=asked.code)
     return found
