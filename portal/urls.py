@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from django.urls import include, path
-from ninja import NinjaAPI
 
 from portal import views
 from portal.audit.api import router as ledger
 from portal.events.api import router as collectors
 from portal.http import StrictParser, install_problems
+from portal.openapi import DescribedAPI
+from portal.outbox.described import webhooks
 from portal.rights.api import router as requests
 from portal.rights.api_answers import router as answers
 
-api = NinjaAPI(
+ABOUT = """
+Requests of people about their data, for programs that act for the company; collectors send what they observe.
+
+A token comes from `/.well-known/openid-configuration` (client credentials). Errors are `application/problem+json`.
+Times are RFC 3339 with a zone. Lists come in pages: `next` is the cursor of the following one, or null.
+"""
+api = DescribedAPI(
     title="Daylight",
     version="1",
     urls_namespace="api",
     docs_url="/docs",
     openapi_url="/openapi.json",
+    description=ABOUT,
     parser=StrictParser(),
+    openapi_extra={"webhooks": webhooks()},
 )
 install_problems(api)
 api.add_router("/ledger", ledger)

@@ -107,6 +107,7 @@ def _subject_id(named: str) -> UUID | str:
     openapi_extra=BODY,
 )
 def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
+    """Take a batch in; sent once more under the same id it gets the first answer."""
     token: Token = request.auth  # type: ignore[attr-defined]
     writer = _writer(token)
     if token.user_id:
@@ -140,6 +141,7 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
 
 @router.get("/permissions", auth=Bearer("events.write"), response=Permissions)
 def get_permissions(request: HttpRequest, source: str, subject: str = "") -> HttpResponse:
+    """Say what may be sent of a person now, and why not the rest."""
     token: Token = request.auth  # type: ignore[attr-defined]
     known, named, employee = _look(token, source, subject)
     state = gate.read(employee.pk)

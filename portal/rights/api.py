@@ -14,6 +14,7 @@ from ninja import Header, Query, Router, Status
 from consent.values import Closed
 from portal.audit import trail
 from portal.http import Problem
+from portal.openapi import problems
 from portal.people.subjects import subject_or_404
 from portal.people.tokens import Bearer, Token
 from portal.rights import actions, cursors, due, handling, tasks
@@ -25,6 +26,9 @@ from portal.rights.values import Kind, NotAllowed, OpenedBy, State
 
 router = Router(tags=["requests"])
 PAGE = 50
+ONE = "/subject-requests/{uuid:request_id}"
+CONFLICTS = {"responses": problems(409)}
+ARCHIVE = {200: {"description": "The copy as a ZIP.", "content": {"application/zip": {}}}, **problems(409, 410)}
 Filter = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 LONGEST_KEY = 255
@@ -119,10 +123,16 @@ def _scope(raw: dict[str, Any]) -> dict[str, Any]:
 # --- opening and following
 
 
-@router.post("/subject-requests", auth=Bearer("requests.open"), response={201: RequestOut, 200: RequestOut})
+@router.post(
+    "/subject-requests",
+    auth=Bearer("requests.open"),
+    response={201: RequestOut, 200: RequestOut},
+    openapi_extra={"responses": problems(409)},
+)
 def open_request(
     request: HttpRequest, body: RequestIn, idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> Status[dict[str, Any]]:
+    """Open a request of a person; sent once more with the same Idempotency-Key it answers 200 with the first one."""
     token, began = token_of(request), timezone.now()
     if len(idempotency_key) > LONGEST_KEY or "\0" in idempotency_key:
         raise Problem(422, "idempotency_key.long", "At most 255 characters.", [("/Idempotency-Key", "too long")])
@@ -163,14 +173,16 @@ def list_requests(
     return cursors.page(found.filter(**wanted), cursor, limit, lambda each: _shown(each, token), by="opened_at")
 
 
-@router.get("/subject-requests/{uuid:request_id}", auth=Bearer("requests.read"), response=RequestOut)
+@router.get(ONE, auth=Bearer("requests.read"), response=RequestOut)
 def get_request(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+    """Say how a request stands; a deletion that is done has its certificate here."""
     token = token_of(request)
     return _shown(_one(token, request_id), token)
 
 
-@router.get("/subject-requests/{uuid:request_id}/steps", auth=Bearer("requests.read"), response=StepPage)
+@router.get(f"{ONE}/steps", auth=Bearer("requests.read"), response=StepPage)
 def get_steps(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+    """List the steps of the work in order, done or not."""
     found = _one(token_of(request), request_id)
     steps = [
         {"name": run.name, "label": str(run.label), "state": run.state, "done": run.done, "total": run.total}
@@ -191,31 +203,34 @@ def _decided(request: HttpRequest, request_id: UUID, action: Callable[..., Any],
     return _shown(_one(token, found.pk), token)
 
 
-@router.post("/subject-requests/{uuid:request_id}/approve", auth=Bearer("requests.handle"), response=RequestOut)
+@router.post(f"{ONE}/approve", auth=Bearer("requests.handle"), response=RequestOut, openapi_extra=CONFLICTS)
 def approve(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+    """Grant what another actor asked; where a hold or an exception touches it only a person may."""
     return _decided(request, request_id, handling.approve)
 
 
-@router.post("/subject-requests/{uuid:request_id}/refuse", auth=Bearer("requests.handle"), response={202: RequestOut})
+@router.post(f"{ONE}/refuse", auth=Bearer("requests.handle"), response={202: RequestOut}, openapi_extra=CONFLICTS)
 def refuse(request: HttpRequest, request_id: UUID, body: RefuseIn) -> Status[dict[str, Any]]:
     """Propose a refusal; it stands once two people have signed it off."""
     return Status(202, _decided(request, request_id, handling.refuse, ground=body.reason, note=body.note))
 
 
-@router.post("/subject-requests/{uuid:request_id}/extend", auth=Bearer("requests.handle"), response=RequestOut)
+@router.post(f"{ONE}/extend", auth=Bearer("requests.handle"), response=RequestOut, openapi_extra=CONFLICTS)
 def extend(request: HttpRequest, request_id: UUID, body: ExtendIn) -> dict[str, Any]:
+    """Take more time, once, before the first date, with a reason that the person is told."""
     return _decided(request, request_id, handling.extend, reason=body.reason)
 
 
-@router.post("/subject-requests/{uuid:request_id}/cancel", auth=Bearer("requests.handle"), response=RequestOut)
+@router.post(f"{ONE}/cancel", auth=Bearer("requests.handle"), response=RequestOut, openapi_extra=CONFLICTS)
 def cancel(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+    """Take a request back that this program opened, until its first irreversible step."""
     return _decided(request, request_id, handling.cancel)
 
 
 # --- handing over
 
 
-@router.get("/subject-requests/{uuid:request_id}/bundle", auth=Bearer("bundles.read"))
+@router.get(f"{ONE}/bundle", auth=Bearer("bundles.read"), openapi_extra={"responses": ARCHIVE})
 def get_bundle(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Stream the copy to the program that asked for it; the access is committed before a byte is sent."""
     token = token_of(request)

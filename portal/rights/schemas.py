@@ -107,8 +107,24 @@ def _milliseconds(at: datetime | None) -> int | None:
     return None if at is None else round(at.timestamp() * 1000)
 
 
+EXAMPLES = [
+    {"kind": "access", "subject": "1042", "format": "jsonl"},
+    {
+        "kind": "erasure",
+        "subject": "0b0c8a56-6a0e-4f5e-8c39-6d7a0c2f9e01",
+        "scope": {"categories": ["pointer_movement"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"},
+        "ground": "no_longer_necessary",
+        "received_at": "2026-11-20T09:30:00+01:00",
+        "channel": "letter",
+        "representative": "Advokatur Beispiel",
+    },
+]
+
+
 class RequestIn(Strict):
     """What is asked, and about whom: by subject_id or employee number."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
 
     kind: Kind
     subject: Annotated[Text, Field(min_length=1, max_length=64)]
@@ -133,12 +149,16 @@ class RequestIn(Strict):
 class RefuseIn(Strict):
     """Why it is refused, from the list."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "excessive", "note": "Asked each week."}]})
+
     reason: Refusal = Field(validation_alias=AliasChoices("reason", "ground"))
     note: Annotated[Text, Field(max_length=4096)] = ""
 
 
 class ExtendIn(Strict):
     """Why more time is needed, from the list."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "complexity"}]})
 
     reason: Extension
 
