@@ -42,5 +42,6 @@ app.conf.beat_schedule = {
     "remind recipients": {"task": "portal.rights.redress.tasks.remind_recipients", "schedule": 24 * 3600},
     "remind of dates": {"task": "portal.rights.clocks.tasks.remind", "schedule": 3600},
     "follow up on who left": {"task": "portal.rights.leaving.tasks.sweep", "schedule": 20},
+    "check certificates": {"task": "portal.rights.tasks.check_certificates", "schedule": 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

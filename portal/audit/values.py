@@ -98,6 +98,7 @@ class Action(StrEnum):
     ERASURE_STARTED = "erasure.started"
     ERASURE_KEYS_DESTROYED = "erasure.keys_destroyed"
     ERASURE_CERTIFIED = "erasure.certified"
+    CERTIFICATE_FAILS = "certificate.fails"
     KEK_RENEWED = "kek.renewed"
     RECIPIENT_TOLD = "recipient.told"
     RECIPIENT_CONFIRMED = "recipient.confirmed"
@@ -208,6 +209,7 @@ SENTENCES = {
     Action.ERASURE_STARTED: _("began a deletion"),
     Action.ERASURE_KEYS_DESTROYED: _("destroyed the keys of deleted data"),
     Action.ERASURE_CERTIFIED: _("certified a deletion"),
+    Action.CERTIFICATE_FAILS: _("found that a certificate does not hold any more"),
     Action.RECIPIENT_TOLD: _("told a recipient what became of data"),
     Action.RECIPIENT_CONFIRMED: _("confirmed what became of data that was handed on"),
     Action.RESTRICTION_ENDING: _("announced that a restriction ends"),

@@ -266,7 +266,7 @@ def opened(request: SubjectRequest) -> Opened:
     """Open the archive of a copy; raises NotAllowed `bundle.none`, `.not_ready`, `.used_up` or `.gone`."""
     if not request.is_copy or request.state in {State.REFUSED, State.WITHDRAWN}:
         raise NotAllowed("bundle.none", _("This request has no copy."))
-    found = Bundle.objects.filter(request=request).first()
+    found = Bundle.objects.filter(request=request.lead).first()
     over = found is not None and found.expires_at is not None and found.expires_at <= timezone.now()
     if request.state == State.EXPIRED or over:
         raise NotAllowed("bundle.gone", request.reason or _("The time to fetch this copy is over."))

@@ -19,7 +19,7 @@ from consent.values import Scope
 from portal.events import devices, words
 from portal.http import page_number, pager
 from portal.people.models import Employee
-from portal.rights import bundle
+from portal.rights import bundle, checking
 from portal.rights.choices.reading import category_words, listed
 from portal.rights.clocks.forms import AnswerForm
 from portal.rights.clocks.reading import clock
@@ -168,6 +168,7 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "can_cancel": request.can_cancel,
         "expires": found.expires_at if found else None,
         "downloads_left": bundle.downloads_left(found) if found else 0,
+        "certificate_fails": checking.failed_at(request),
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
         "why": why(request),

@@ -150,7 +150,6 @@ def _by_category(found: list[DayTotal]) -> Chart:
         (_("Kind"), _("Events")),
         drawn,
         most,
-        height=bars.ROW * len(rows),
         lying=True,
     )
 
@@ -165,7 +164,7 @@ def _dropped(found: list[DayTotal]) -> Chart:
         "events": f"{sum(counted.values()):,}"
     }
     heads = (_("Kind"), _("Events"))
-    return Chart("dropped", _("What was dropped"), says, heads, drawn, most, height=bars.ROW * len(rows), lying=True)
+    return Chart("dropped", _("What was dropped"), says, heads, drawn, most, lying=True)
 
 
 # --- receipts

@@ -11,7 +11,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from portal.rights import ending, expiry, lapsing, releasing, renewal, runner
+from portal.rights import checking, ending, expiry, lapsing, releasing, renewal, runner
 from portal.rights.models import SubjectRequest
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ def renew_kek() -> None:
 @shared_task
 def expire_bundles() -> None:
     expiry.expire()
+
+
+@shared_task
+def check_certificates() -> None:
+    checking.check_due()
 
 
 @shared_task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, ROW = 720, 160, 22
+WIDTH, HEIGHT = 720, 160
 # More bars than this are thinner than the eye can part.
 MOST = 92
 
@@ -61,10 +61,8 @@ def standing(rows: Sequence[tuple[str, int]]) -> tuple[list[Bar], int]:
 def lying(rows: Sequence[tuple[str, int]]) -> tuple[list[Bar], int]:
     """Return bars below each other, as for kinds of data, and the largest value."""
     most = max((value for _label, value in rows), default=0)
-    return [
-        Bar(label, value, 0, place * ROW, round(WIDTH * value / most, 2) if most else 0.0, ROW * 0.7)
-        for place, (label, value) in enumerate(rows)
-    ], most
+    drawn = [Bar(label, value, 0, 0, round(WIDTH * value / most, 2) if most else 0.0, 1) for label, value in rows]
+    return drawn, most
 
 
 def grouped(rows: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
