@@ -24,6 +24,7 @@ from portal.rights import art15, recipients, tables
 from portal.rights.art15 import Row, Section
 from portal.rights.cases import exporting as cases
 from portal.rights.holds.models import Hold
+from portal.rights.leaving import written
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Format, Kind, State
 
@@ -201,6 +202,13 @@ def article_15(request: SubjectRequest) -> list[Section]:
         Section("-", "intakes", _("Requests that others recorded for you"), "", cases.intakes(me)),
         Section("-", "disputes", _("What you said is wrong"), _("It goes wherever the data goes."), disputes(me)),
         Section("-", "holds", _("Legal holds"), _("What may not be deleted for now, and why."), holds(me)),
+        Section(
+            "-",
+            "leaving",
+            _("When you leave"),
+            "",
+            written.rows(me),
+        ),
         Section("-", "told", _("Recipients that were told"), "", recipients.of_person(me)),
         Section("-", "notices", _("The notices you were shown"), _("As they were, word for word."), _notices(me)),
     ]

@@ -21,12 +21,12 @@ from portal import grants
 from portal.audit.models import Act
 from portal.people import actions as people
 from portal.people.models import Employee
-from portal.rights import actions, codes, handling, plans
-from portal.rights.leaving import box, keepsakes
+from portal.rights import actions, codes, handling
+from portal.rights.leaving import box, keepsakes, restoring
 from portal.rights.leaving.models import AccessCode, Keepsake
 from portal.rights.leaving.values import account_ends, code_ends
 from portal.rights.models import StepRun, SubjectRequest
-from portal.rights.values import ACCOUNT, Kind, OpenedBy
+from portal.rights.values import Kind, OpenedBy
 from portal.vault import keys, objects
 from portal.vault.cipher import WrongKey
 from portal.vault.models import KeyList, SubjectKey
@@ -137,6 +137,20 @@ def test_others_acts_stay_without_the_copy_of_the_name(leaver, hana, ben):
     assert naming(hana.name) == []
 
 
+def test_whom_a_restore_brought_back_is_forgotten_again(leaver):
+    """The journal of a later life says that somebody was forgotten whom the restored database still knows."""
+    request = end_account(leaver)
+    ledger.append_forgotten(leaver.pk)
+    for _time in range(2):
+        restoring.forget_again({"subject_id": str(leaver.pk)})
+    assert naming(leaver.name, leaver.email, "Marker note") == []
+    assert {table for table, _ in naming(str(leaver.pk))} == {"rights_subjectrequest"}
+    assert not SubjectKey.objects.filter(subject_id=leaver.pk).exists()
+    request.refresh_from_db()
+    assert request.state == "delivered"
+    assert ledger.verify() is None
+
+
 # --- the ways round it, as the role of web and workers
 
 
@@ -161,7 +175,7 @@ def forget_as_the_application(whom):
 
 def at_the_step(request):
     """Bring a request to where its next step is `forget`."""
-    request.steps.filter(position__lt=plans.names(ACCOUNT).index("forget")).update(state="done")
+    request.steps.filter(position__lt=request.steps.get(name="forget").position).update(state="done")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from portal.people.models import Employee
 from portal.rights import holding
 from portal.rights.leaving import ending, forgetting, keepsakes
 from portal.rights.models import StepRun, SubjectRequest
-from portal.rights.values import Cursor, StepFailed, StepState, Wait
+from portal.rights.values import Cursor, StepFailed, Wait
 
 PATH = "erasure:account"
 SOON = 1
@@ -56,7 +56,6 @@ def _remove(request: SubjectRequest) -> None:
     """Remove all at one commit, with the leaf that says so: a leaf and what opens it are both journalled before."""
     ledger.settle()
     with request.fenced(), holding.clear(request):
-        StepRun.objects.filter(request=request, name="forget").update(state=StepState.RUNNING)
         forgetting.remove(request.subject_id)
         ledger.append_forgotten(request.subject_id)
         if _unjournalled(request.subject_id):

@@ -19,6 +19,7 @@ from portal.people.models import Employee
 from portal.rights import kept
 from portal.rights.holds import actions as holds
 from portal.rights.recovery import requests
+from portal.rights.leaving import restoring
 from portal.vault import keys
 
 Facts = dict[str, Any]
@@ -105,7 +106,10 @@ def _hold(subject_id: UUID, facts: Facts) -> None:
 
 
 def _forgotten(facts: Facts) -> None:
-    keys.destroy_person(UUID(facts["subject_id"]))
+    """Forget somebody again; what was collected goes first, since others' rows point at it."""
+    for table in (Block, Segment, Volume, LastFocus):
+        table.objects.for_subject(UUID(facts["subject_id"])).delete()
+    restoring.forget_again(facts)
 
 
 PARTS = replay.Parts(
