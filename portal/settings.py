@@ -244,6 +244,10 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1  # the directory's, and no private one that could take the account over
 MFA_ADAPTER = "portal.people.adapter.SealedMFAAdapter"
+MFA_FORMS = {
+    "authenticate": "portal.people.forms.OnceAuthenticateForm",
+    "reauthenticate": "portal.people.forms.OnceReauthenticateForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Daylight"
 MFA_TOTP_TOLERANCE = 0

@@ -6,6 +6,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.test import Client
 
 from portal.people import actions
@@ -108,6 +109,17 @@ def test_a_second_factor_is_asked_for_at_the_next_sign_in(client, ada):
     assert "_auth_user_id" not in again.session
     again.post("/accounts/2fa/authenticate/", {"code": code(secret)})
     assert again.session["_auth_user_id"] == str(ada.pk)
+
+
+def test_a_code_signs_in_once_also_when_the_cache_was_lost_in_between(client, ada):
+    sign_in(client, ada)
+    sent = code(activate_totp(client, ada))
+    for attempt, works in ((Client(), True), (Client(), False)):
+        sign_in(attempt, ada)
+        cache.clear()
+        answer = attempt.post("/accounts/2fa/authenticate/", {"code": sent})
+        assert ("_auth_user_id" in attempt.session) is works
+    assert "Incorrect code" in answer.content.decode()
 
 
 def test_secrets_of_the_second_factor_lie_sealed(client, ada):
