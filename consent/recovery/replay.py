@@ -37,6 +37,7 @@ class Told:
 
     applied: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def is_needed() -> bool:
 
 def run(parts: Parts) -> Told:
     """Apply all there is; raises CannotReplay. The site stays closed until `finish`."""
-    told = Told()
+    told = Told(gone=_forgotten())
     journal.know(journal.state().journal_end, recovering=True)
     _leaves(parts, told)
     while _lines(parts, told):
@@ -84,8 +85,7 @@ def finish() -> str:
 def _leaves(parts: Parts, told: Told) -> None:
     if journal.size() <= ledger.size():
         return
-    gone = _forgotten()
-    missing = (_bare(line, gone) for line in outside.lines(journal.path()) if line.get("kind") == journal.LEAF)
+    missing = (_bare(line, told.gone) for line in outside.lines(journal.path()) if line.get("kind") == journal.LEAF)
     while chunk := list(islice(missing, CHUNK)):
         with transaction.atomic():
             told.applied["leaves"] += _append(chunk, parts, told)
@@ -106,13 +106,13 @@ def _append(chunk: list[Facts], parts: Parts, told: Told) -> int:
     return len(new)
 
 
-def _forgotten() -> set[str]:
+def _forgotten() -> frozenset[str]:
     """Return who was forgotten since: of them nothing is put back."""
     lines = (line.get(journal.FORGOTTEN) for line in outside.lines(journal.path()))
-    return {str(facts["subject_id"]) for facts in lines if isinstance(facts, dict) and "subject_id" in facts}
+    return frozenset(str(facts["subject_id"]) for facts in lines if isinstance(facts, dict) and "subject_id" in facts)
 
 
-def _bare(line: Facts, gone: set[str]) -> Facts:
+def _bare(line: Facts, gone: frozenset[str]) -> Facts:
     return line | {"subject_id": None, "sealed": None} if line["subject_id"] in gone else line
 
 
@@ -203,6 +203,8 @@ def _apply(line: Facts, parts: Parts, told: Told) -> None:
 
 
 def _apply_sealed(kind: str, line: Facts, parts: Parts, told: Told) -> str:
+    if line.get("subject_id") in told.gone:
+        return "lines of people who were forgotten"
     try:
         subject_id, facts = UUID(str(line["subject_id"])), journal.opened(line)
     except (CannotOpen, KeyError, TypeError, ValueError):

@@ -33,6 +33,7 @@ from portal.stack.postgres import wheel
 from portal.vault import cache, objects
 from tests.makers import make_purpose
 from tests.rights.conftest import ask, at, carry_out, make_events, person, store, stored
+from tests.rights.test_forgotten_account import close, end_account, naming
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -303,6 +304,21 @@ def test_events_of_since_that_were_sealed_are_taken_up_again(recorded, backup):
     apply_journal()
     assert stored(recorded) == before
     assert sum(sum(day.events.values()) for day in reading.days(recorded.pk)) == len(before)
+
+
+def test_somebody_whose_account_was_erased_since_is_forgotten_again(recorded, ben, backup):
+    folder = backup()
+    close(recorded)
+    account = carry_out(end_account(recorded))
+    assert (account.state, account.reason) == ("delivered", "")
+    before = [bytes(each.entry) for each in LedgerLeaf.objects.all()]
+    restore(folder)
+    assert naming(recorded.email) != []
+    apply_journal()
+    assert naming(recorded.name, recorded.email) == []
+    assert [bytes(each.entry) for each in LedgerLeaf.objects.all()] == before
+    assert list(objects.names(f"segments/{recorded.pk}")) == []
+    assert ledger.verify() is None
 
 
 # --- the commands

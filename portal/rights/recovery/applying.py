@@ -15,11 +15,12 @@ from portal.audit import trail
 from portal.audit.models import Act
 from portal.audit.values import SYSTEM, Action, ActorKind
 from portal.events import adoption
+from portal.events.models import Block, LastFocus, Segment, Volume
 from portal.people.models import Employee
 from portal.rights import kept
 from portal.rights.holds import actions as holds
-from portal.rights.recovery import requests
 from portal.rights.leaving import restoring
+from portal.rights.recovery import requests
 from portal.vault import keys
 
 Facts = dict[str, Any]
