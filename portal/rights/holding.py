@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -51,6 +52,20 @@ def clear(request: SubjectRequest) -> Iterator[None]:
         gate.hold(request.subject_id)
         ask(request)
         yield
+
+
+def for_case(request: SubjectRequest) -> dict[str, Any]:
+    """Return what those who decide read of the holds that touch a request; empty where none does."""
+    holds = holds_on(request)
+    if not holds:
+        return {}
+    row = HeldRequest.objects.filter(request=request, approved=False).first()
+    same = row is not None and row.seen == sorted(str(each.pk) for each in holds)
+    return {
+        "words": words(holds),
+        "rest": rest_of(request, holds) is not None,
+        "approved_by": row.approved_by if row and same else "",
+    }
 
 
 # --- withheld from use while it waits

@@ -19,7 +19,7 @@ from consent.values import Scope
 from portal.events import devices, words
 from portal.http import page_number, pager
 from portal.people.models import Employee
-from portal.rights import bundle, checking
+from portal.rights import bundle, checking, holding
 from portal.rights.choices.reading import category_words, listed
 from portal.rights.clocks.forms import AnswerForm
 from portal.rights.clocks.reading import clock
@@ -173,7 +173,10 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",
         "why": why(request),
         "clock": clock(request),
-        "answer_form": AnswerForm(auto_id="answer_%s"),
+        "held": holding.is_split(request) or bool(holding.holds_on(request)),
+        "clarify_form": AnswerForm(auto_id="clarify_%s"),
+        "stores": connected.stores(request),
+        "elsewhere": current is not None and current.name == "await_stores",
         **standing_of(request),
     }
 

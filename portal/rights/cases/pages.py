@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.values import Actor
 from portal.people.models import Employee
+from portal.rights import holding
 from portal.rights.cases import delivery, forms, thread
 from portal.rights.cases.models import Assignment, HandOver, Intake
 from portal.rights.cases.values import Channel, Delivery
@@ -49,8 +50,16 @@ def case(request: SubjectRequest, why_not: str, reader: Employee, by: Actor) -> 
         **_came_and_goes(request, by),
         **thread.for_staff(request),
         "clock": clock(request),
+        "held": _held(request),
+        "stores": connected.stores(request),
+        "handles": not why_not,
         **_forms(request),
     }
+
+
+def _held(request: SubjectRequest) -> dict[str, Any]:
+    held = holding.for_case(request)
+    return held and held | {"first": name_of(held["approved_by"]) if held["approved_by"] else ""}
 
 
 def _forms(request: SubjectRequest) -> dict[str, Any]:

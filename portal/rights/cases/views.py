@@ -17,7 +17,7 @@ from portal.audit.values import Action
 from portal.http import rule
 from portal.people.guards import actor_of
 from portal.people.subjects import line_of
-from portal.rights import handling, tasks
+from portal.rights import handling, holding, tasks
 from portal.rights.cases import actions, pages
 from portal.rights.cases import queue as listing
 from portal.rights.forms import RefusalForm
@@ -85,6 +85,10 @@ def _outcome(decided: SubjectRequest) -> str:
         return _("Refused. The person reads the ground and how to complain.")
     if decided.proposed_refusal:
         return _("Proposed. The refusal stands once a second person has signed it off.")
+    if decided.state == State.ON_HOLD:
+        return _("Approved. A legal hold keeps all of it: it goes by itself when the hold ends.")
+    if holding.holds_on(decided):
+        return _("Your approval is kept. A legal hold touches this, so that a second person approves as well.")
     if decided.needs_decision:
         return _("Taken back. The request waits to be decided.")
     return _("Done.") if not decided.is_open else _("Approved. The work has begun.")
