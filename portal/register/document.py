@@ -228,11 +228,7 @@ class Policy(Part):
     @property
     def keys(self) -> frozenset[tuple[str, str]]:
         """Every thing the file speaks of."""
-        named = {
-            (name, each.key)
-            for name in KEYED
-            for each in getattr(self, name)
-        }
+        named = {(name, each.key) for name in KEYED for each in getattr(self, name)}
         return frozenset(named | ({("controller", "")} if self.controller else set()))
 
 

@@ -23,6 +23,7 @@ from portal.rights import bundle, checking, holding
 from portal.rights.choices.reading import category_words, listed
 from portal.rights.clocks.forms import AnswerForm
 from portal.rights.clocks.reading import clock
+from portal.rights.connectors import pages as connected
 from portal.rights.following import standing_of
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import DryRun, Ground, Kind, OpenedBy, Refusal, State, StepState

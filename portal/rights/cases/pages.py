@@ -16,6 +16,7 @@ from portal.rights.cases.values import Channel, Delivery
 from portal.rights.cases.words import TONES, days_left, history, name_of, staff_note, staff_scope, state_words
 from portal.rights.clocks.forms import MoreTimeForm, QuestionForm
 from portal.rights.clocks.reading import clock
+from portal.rights.connectors import pages as connected
 from portal.rights.forms import RefusalForm
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key

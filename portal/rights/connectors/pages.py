@@ -48,7 +48,7 @@ class Row:
 
 def stores(request: SubjectRequest) -> list[Row]:
     """Return what is known of each system that a request covers; empty where it covers none."""
-    return [_row(task, request) for task in request.store_tasks.all()]
+    return [_row(task, request) for task in request.lead.store_tasks.all()]
 
 
 def _row(task: StoreTask, request: SubjectRequest) -> Row:
