@@ -19,7 +19,7 @@ from consent.values import Scope
 from portal.rights.holds.models import HeldRequest, Hold
 from portal.rights.holds.reading import split, touching
 from portal.rights.models import SubjectRequest
-from portal.rights.values import Held, Kind, Refusal, State, StepState
+from portal.rights.values import Held, Kind, State, StepState
 
 WITHHELD = "hold:"
 
@@ -32,7 +32,7 @@ def holds_on(request: SubjectRequest) -> list[Hold]:
 def words(holds: list[Hold]) -> str:
     """Say in a sentence that and why something has to stay, in nobody's own words."""
     until = date_format(max(each.until for each in holds), "j F Y")
-    grounds = ", ".join(sorted({str(Refusal(each.ground).label) for each in holds}))
+    grounds = ", ".join(sorted({str(each.get_ground_display()) for each in holds}))
     return _("A legal hold keeps some of it until %(until)s at the latest: %(grounds)s.") % {
         "until": until,
         "grounds": grounds,

@@ -23,6 +23,7 @@ from portal.register.models import Controller, Flow
 from portal.rights import art15, recipients, tables
 from portal.rights.art15 import Row, Section
 from portal.rights.cases import exporting as cases
+from portal.rights.clocks.models import Clarification
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import written
 from portal.rights.models import SubjectRequest
@@ -156,6 +157,20 @@ def holds(subject_id: UUID) -> list[Row]:
     ]
 
 
+def questions(subject_id: UUID) -> list[Row]:
+    return [
+        {
+            "request": str(each.request_id),
+            "about": str(each.get_code_display()),
+            "asked": each.asked_at.isoformat(),
+            "question": each.text,
+            "ended": each.ended_at.isoformat() if each.ended_at else "",
+            "answer": each.answer,
+        }
+        for each in Clarification.objects.filter(request__subject_id=subject_id).select_related("request")
+    ]
+
+
 FILES: dict[str, Callable[[UUID], list[Row]]] = {
     "decisions": decisions,
     "access_log": looks,
@@ -166,6 +181,7 @@ FILES: dict[str, Callable[[UUID], list[Row]]] = {
     "intakes": cases.intakes,
     "disputes": disputes,
     "holds": holds,
+    "questions": questions,
     "recipients_told": recipients.of_person,
 }
 
@@ -202,6 +218,7 @@ def article_15(request: SubjectRequest) -> list[Section]:
         Section("-", "intakes", _("Requests that others recorded for you"), "", cases.intakes(me)),
         Section("-", "disputes", _("What you said is wrong"), _("It goes wherever the data goes."), disputes(me)),
         Section("-", "holds", _("Legal holds"), _("What may not be deleted for now, and why."), holds(me)),
+        Section("-", "questions", _("Questions about your requests"), _("And what you answered."), questions(me)),
         Section(
             "-",
             "leaving",
