@@ -299,11 +299,11 @@ def _device(end: End, told: Told, name: str, title: str, zone: ZoneInfo) -> Devi
 
 def known(subject_id: UUID) -> dict[str, str]:
     """Return the devices that sent in the last weeks, or were written down since, and what each is called."""
-    writers = {
-        writer
+    first, *others = (
+        model.objects.for_subject(subject_id).values_list("writer", flat=True)
         for model in (BatchReceipt, Sender, LastFocus)
-        for writer in model.objects.for_subject(subject_id).values_list("writer", flat=True).distinct()
-    }
+    )
+    writers = set(first.order_by().union(*(each.order_by() for each in others)))
     return named(writers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -37,6 +37,19 @@ def _moment(label: Any) -> forms.DateTimeField:
         validators=[MinValueValidator(FIRST_MOMENT), MaxValueValidator(LAST_MOMENT)],
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
     )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a person can choose from: sources, and devices that sent something of theirs; each (key, name)."""
+
+    sources: list[tuple[str, str]]
+    devices: list[tuple[str, str]]
+
+
+def known(person: UUID) -> Known:
+    titles = Source.objects.ever_live().order_by("title").values_list("key", "title")
+    return Known(list(titles), list(devices.known(person).items()))
 
 
 class What(TextChoices):
@@ -89,10 +102,10 @@ class ScopeForm(forms.Form):
         max_length=LONGEST_NAME,
     )
 
-    def __init__(self, *args: Any, person: UUID | None = None, **named: Any) -> None:
+    def __init__(self, *args: Any, known: Known | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.fields["sources"].choices = sources() if person else []
-        self.fields["collectors"].choices = list(devices.known(person).items()) if person else []
+        self.fields["sources"].choices = known.sources if known else []
+        self.fields["collectors"].choices = known.devices if known else []
         for name in ("sources", "collectors"):
             # With one alone there is nothing to choose.
             if len(self.fields[name].choices) < 2:
@@ -141,10 +154,6 @@ def _ms(at: datetime | None) -> int | None:
 def last_hour() -> Scope:
     now = timezone.now()
     return Scope(from_ms=milliseconds(now - HOUR), to_ms=milliseconds(now))
-
-
-def sources() -> list[tuple[str, str]]:
-    return list(Source.objects.ever_live().order_by("title").values_list("key", "title"))
 
 
 class CopyForm(ScopeForm):

@@ -37,11 +37,11 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, bound: dict[str, forms.ScopeForm]) -> HttpResponse:
     """Show the page with its three forms; one that was filled in wrongly says what is wrong."""
-    person = request.user.pk
+    known = forms.known(request.user.pk)
     shown = pages.own_list(request.user, request.GET) | {
-        "copy_form": forms.CopyForm(auto_id="copy_%s", person=person),
-        "elsewhere_form": forms.CopyForm(auto_id="elsewhere_%s", person=person, initial={"kind": Kind.PORTABILITY}),
-        "erase_form": forms.ScopeForm(auto_id="erase_%s", person=person),
+        "copy_form": forms.CopyForm(auto_id="copy_%s", known=known),
+        "elsewhere_form": forms.CopyForm(auto_id="elsewhere_%s", known=known, initial={"kind": Kind.PORTABILITY}),
+        "erase_form": forms.ScopeForm(auto_id="erase_%s", known=known),
     }
     return render(request, "rights/requests.html", shown | bound, status=422 if bound else 200)
 
@@ -51,7 +51,7 @@ def _list(request: HttpRequest, bound: dict[str, forms.ScopeForm]) -> HttpRespon
 def copy(request: HttpRequest) -> HttpResponse:
     """Open a request for a copy; nothing but the click is needed. Whoever wants to look first is led there."""
     name = "elsewhere" if request.POST.get("kind") == Kind.PORTABILITY else "copy"
-    form = forms.CopyForm(request.POST, auto_id=f"{name}_%s", person=request.user.pk)
+    form = forms.CopyForm(request.POST, auto_id=f"{name}_%s", known=forms.known(request.user.pk))
     if not form.is_valid():
         return _list(request, {f"{name}_form": form})
     given, scope = form.cleaned_data, form.scope()
@@ -85,7 +85,7 @@ def look(request: HttpRequest) -> HttpResponse:
 @rule("signed_in")
 def erase(request: HttpRequest) -> HttpResponse:
     """Lead to the page that says what would go; nothing has happened yet."""
-    form = forms.ScopeForm(request.POST, auto_id="erase_%s", person=request.user.pk)
+    form = forms.ScopeForm(request.POST, auto_id="erase_%s", known=forms.known(request.user.pk))
     if not form.is_valid():
         return _list(request, {"erase_form": form})
     return HttpResponseRedirect(f"{reverse('confirm')}?{forms.address_of(form.scope())}")

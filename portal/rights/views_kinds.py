@@ -49,7 +49,7 @@ def erase_app(request: HttpRequest) -> HttpResponse:
 @rule("signed_in")
 def restrict(request: HttpRequest) -> HttpResponse:
     """Ask how much is meant; nothing has happened yet."""
-    form = forms.ScopeForm(request.POST or None, person=request.user.pk)
+    form = forms.ScopeForm(request.POST or None, known=forms.known(request.user.pk))
     if request.method == "POST" and form.is_valid():
         return HttpResponseRedirect(f"{reverse('restrict-confirm')}?{forms.address_of(form.scope())}")
     standing = redress_pages.standing(request.user.pk)

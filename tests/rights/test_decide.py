@@ -41,7 +41,7 @@ def refused(call, **named):
 
 def test_a_colleague_who_handles_requests_approves(asked, hana):
     assert handling.approve(request=asked, by=person(hana)).state == "processing"
-    assert asked.steps.count() == 11
+    assert asked.steps.count() == 12
     assert Act.objects.filter(action="request.approved", case=str(asked.pk)).count() == 1
 
 

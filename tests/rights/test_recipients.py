@@ -15,7 +15,8 @@ from portal.audit.values import Action
 from portal.outbox import runner as outbox
 from portal.outbox.models import Mail
 from portal.register.models import Controller, PurposeRecord, Recipient
-from portal.rights import handling, recipients
+from portal.rights import actions, handling, recipients
+from portal.rights.models import SubjectRequest
 from portal.rights.redress import contacts, rectifying, restricting
 from portal.rights.redress.models import Told
 from portal.rights.values import Kind
@@ -226,3 +227,12 @@ def test_a_recipient_that_left_the_register_gets_no_mail(received, soon):
     outbox.deliver_due()
     assert mail.outbox == []
     assert Mail.objects.get(template="recipient_told").state == "nobody"
+
+
+def test_who_follows_up_a_withdrawal_learns_neither_whose_it_is_nor_where_it_stands(client, hana, received, soon):
+    actions.withdraw(subject_id=received.pk, purpose_key="train", by=person(received), path="/choices/")
+    carry_out(SubjectRequest.objects.get(kind=Kind.ERASURE))
+    page = text(as_(client, hana).get("/queue/follow-up/"))
+    assert "Archive" in page
+    assert str(told()["archive"].request_id) not in page
+    assert "Ada" not in page

@@ -162,8 +162,8 @@ def shown(request: SubjectRequest) -> list[tuple[str, str]]:
     elif details.get("about") == About.EVENTS:
         rows = [
             (_("What is wrong"), str(Wrong(details["wrong"]).label)),
-            (_("What the person wants"), str(Wish(details["wish"]).label)),
+            (_("What is wished"), str(Wish(details["wish"]).label)),
         ]
     elif request.ground in Restricting.values and request.kind == Kind.RESTRICTION:
         rows = [(_("Why"), str(Restricting(request.ground).label))]
-    return [*rows, (_("In the person’s words"), details["text"])] if details.get("text") else rows
+    return [*rows, (_("In words"), details["text"])] if details.get("text") else rows
