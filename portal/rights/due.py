@@ -20,7 +20,7 @@ LAST_SECOND = time(23, 59, 59)
 class Midnight(Func):
     """The instant at which a day has ended in a time zone."""
 
-    template = "((%(expressions)s)"
+    template = "((%(expressions)s))"
     arg_joiner = " + 1)::timestamp AT TIME ZONE ("
     output_field = DateTimeField()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,6 +26,8 @@ from portal.rights.values import Extension, Format, Ground, Kind, Refusal, State
 
 # Of an erasure, and of a restriction; which belong to which is checked with the kind.
 GROUNDS = tuple(dict.fromkeys((*Ground.values, *Restricting.values)))
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+INSTANT = re.compile(rf"{DAY.pattern}T\d\d:\d\d:\d\d(\.\d{{1,6}})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2999
 
 
@@ -42,12 +45,17 @@ def _sane(at: datetime) -> datetime:
     return at
 
 
-def _written_out(text: Any) -> Any:
-    """Take days and times as they are written, and no number that could mean one."""
-    if isinstance(text, str) and not text.isascii() or "-" not in str(text):
-        message = "is no day (2026-12-01) and no time with a zone (2026-12-01T12:00:00Z)"
-        raise ValueError(message)
-    return text
+def _written_out(text: Any) -> date | datetime:
+    """Read a day or a time as it is written; a number could mean one too, and a time without a zone is none."""
+    try:
+        if DAY.fullmatch(str(text)):
+            return date.fromisoformat(str(text))
+        if INSTANT.fullmatch(str(text)):
+            return datetime.fromisoformat(str(text))
+    except ValueError:
+        pass
+    message = "is no day (2026-12-01) and no time with a zone (2026-12-01T12:00:00Z)"
+    raise ValueError(message)
 
 
 def _sane_day(day: date | datetime) -> date | datetime:
