@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import get_resolver, reverse
 from django.utils import timezone
@@ -83,6 +84,7 @@ def leaver(ada) -> Client:
 
 def visitor(who, ada) -> Client:
     if who == "leaver":
+        self.cookies.pop(settings.SESSION_COOKIE_NAME, None)
         return leaver(ada)
     client = Client(raise_request_exception=False)
     if who != "anonymous":

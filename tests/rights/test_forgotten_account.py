@@ -21,6 +21,7 @@ from portal import grants
 from portal.audit.models import Act
 from portal.people import actions as people
 from portal.people.models import Employee
+from portal.register.models import Approval, PolicyDraft
 from portal.rights import actions, codes, handling
 from portal.rights.leaving import box, keepsakes, restoring
 from portal.rights.leaving.models import AccessCode, Keepsake
@@ -30,7 +31,7 @@ from portal.rights.values import Kind, OpenedBy
 from portal.vault import keys, objects
 from portal.vault.cipher import WrongKey
 from portal.vault.models import KeyList, SubjectKey
-from tests.makers import SETTING_UP, make_employee
+from tests.makers import SETTING_UP, make_employee, sign_in
 from tests.rights.conftest import ask, carry_out, person
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -131,6 +132,8 @@ def test_others_acts_stay_without_the_copy_of_the_name(leaver, hana, ben):
     Act(
         action="case.viewed", actor_kind="person", actor_id=str(hana.pk), actor_label=hana.name, subject_id=ben.pk
     ).save()
+    draft = PolicyDraft.objects.create(document={}, drafted_by=hana.pk, drafted_by_label=hana.name)
+    Approval.objects.create(draft=draft, role="legal", by=hana.pk, by_label=hana.name)
     assert carry_out(end_account(hana)).state == "delivered"
     left = Act.objects.get(action="case.viewed", subject_id=ben.pk)
     assert (left.actor_id, left.actor_label) == (str(hana.pk), "")
@@ -149,6 +152,24 @@ def test_whom_a_restore_brought_back_is_forgotten_again(leaver):
     request.refresh_from_db()
     assert request.state == "delivered"
     assert ledger.verify() is None
+
+
+def test_the_queue_shows_that_there_was_a_request_and_of_nobody(leaver, hana, client):
+    still_open = ask(leaver, Kind.COMPLAINT)
+    request = carry_out(end_account(leaver))
+    sign_in(client, hana)
+    for page in (
+        "/queue/",
+        "/queue/?state=delivered",
+        f"/queue/{request.pk}/",
+        f"/queue/{still_open.pk}/",
+        "/queue/leavers/",
+    ):
+        answer = client.get(page)
+        assert answer.status_code in (200, 404), page
+        assert leaver.name not in answer.content.decode()
+    still_open.refresh_from_db()
+    assert not still_open.is_open
 
 
 # --- the ways round it, as the role of web and workers

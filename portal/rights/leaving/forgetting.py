@@ -11,14 +11,17 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
+from django.utils import timezone
 
 from portal.events import segments
 from portal.events.models import StillSending
 from portal.people.actions import end_sessions
 from portal.people.models import Employee
+from portal.register.models import Approval, PolicyDraft
 from portal.rights.cases import forgetting as cases
 from portal.rights.leaving.models import AccessCode, Keepsake
 from portal.rights.models import StepRun, SubjectRequest
+from portal.rights.values import CLOSED_STATES, State
 from portal.vault import keys, objects
 from portal.vault.models import KeyList, SubjectKey
 
@@ -54,6 +57,9 @@ def remove(subject_id: UUID) -> None:
     StillSending.objects.filter(collector__contains=str(subject_id)).delete()
     _blank_requests(subject_id)
     AccessCode.objects.filter(subject_id=subject_id).update(subject_id=None)
+    # What they answered for stays, in their role and under their number.
+    PolicyDraft.objects.filter(drafted_by=subject_id).update(drafted_by_label="")
+    Approval.objects.filter(by=subject_id).update(by_label="")
     _remove_account(subject_id)
 
 
@@ -74,9 +80,11 @@ def _of_requests() -> Iterator[type[models.Model]]:
 
 
 def _blank_requests(subject_id: UUID) -> None:
-    """Leave of each request that there was one, when, and how it ended."""
+    """Leave of each request that there was one, when, and how it ended; what was still open has nothing left to do."""
     mine = SubjectRequest.objects.for_subject(subject_id)
     StepRun.objects.filter(request__in=mine.filter(account=False)).update(cursor={})
+    others = mine.exclude(account=True, state=State.PROCESSING).exclude(state__in=CLOSED_STATES)
+    others.update(state=State.WITHDRAWN, closed_at=timezone.now(), lease_until=None)
     mine.update(**BLANK)
 
 
