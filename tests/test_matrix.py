@@ -20,6 +20,9 @@ from portal.people import actions as people
 from portal.people.roles import ROLES, Role
 from portal.people.tokens import Bearer
 from portal.rights import actions
+from portal.rights.cases.actions import put
+from portal.rights.cases.models import Entry, File, Intake
+from portal.rights.cases.values import Upload
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import schedule
 from portal.rights.leaving.models import AccessCode
@@ -31,8 +34,16 @@ from tests.test_house import PUBLIC_OPERATIONS, patterns
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 EVERYBODY = ["anonymous", "owner", "colleague", "leaver", *Role.values]
-PARAMETERS = {"store": "crm", "day": date(2026, 11, 2), "purpose_key": "train", "version": 1, "index": 0, "endpoint_id": UUID(int=1)}
-PARAMETERS["hold_id"] = UUID(int=2)
+PARAMETERS = {
+    "store": "crm",
+    "day": date(2026, 11, 2),
+    "purpose_key": "train",
+    "version": 1,
+    "index": 0,
+    "endpoint_id": UUID(int=1),
+}
+PARAMETERS |= {"hold_id": UUID(int=2), "told": UUID(int=6), "token": "aaaa"}
+PARAMETERS |= {"half": "first", "intake_pk": UUID(int=3), "file_pk": UUID(int=4), "scan_pk": UUID(int=5)}
 RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
 # Addresses that programs call: no session opens them, a token or a signature does.
 CALLED = {"token", "signature"}
@@ -47,11 +58,25 @@ def owned(spoken):  # noqa: F811
     consent.refuse(subject_id=ada.pk, purpose_key="train", path="tests")
     asked = actions.open_request(kind=Kind.ACCESS, subject_id=ada.pk, by=SETTING_UP)
     until = timezone.now() + timedelta(days=9)
-    hold = Hold(pk=PARAMETERS["hold_id"], subject_id=ada.pk, placed_by=uuid4(), until=until)
+    hold = Hold(pk=PARAMETERS["hold_id"], subject_id=ada.pk, ground="legal_claims", placed_by=uuid4(), until=until)
     hold.seal("Because.")
     hold.save(force_insert=True)
     Endpoint.objects.create(pk=PARAMETERS["endpoint_id"], url="https://example.org/", client_id="program")
+    attached(asked)
     return ada, asked
+
+
+def attached(asked):
+    """A message with a file about the request, and a letter with a scan of somebody unknown."""
+    message = Entry(request=asked, kind="message", author_id="tests")
+    message.seal(asked.subject_id, "Hello.")
+    message.save(force_insert=True)
+    letter = Intake(pk=PARAMETERS["intake_pk"], kind=Kind.ACCESS, channel="letter", recorded_by="tests")
+    letter.received, letter.due = timezone.now(), timezone.localdate()
+    letter.seal({"text": "Hello."})
+    letter.save(force_insert=True)
+    for name, beside in (("file_pk", {"entry": message}), ("scan_pk", {"intake": letter})):
+        put(File(pk=PARAMETERS[name], **beside), Upload("letter.txt", b"Hello.")).save(force_insert=True)
 
 
 def address(entry, owned) -> str:
@@ -66,6 +91,7 @@ class ByCode(Client):
     opened: dict
 
     def request(self, **environ):
+        self.cookies.pop(settings.SESSION_COOKIE_NAME, None)
         session = self.session
         session["leaver"] = self.opened
         session.save()
@@ -84,7 +110,6 @@ def leaver(ada) -> Client:
 
 def visitor(who, ada) -> Client:
     if who == "leaver":
-        self.cookies.pop(settings.SESSION_COOKIE_NAME, None)
         return leaver(ada)
     client = Client(raise_request_exception=False)
     if who != "anonymous":
@@ -164,7 +189,7 @@ def test_no_change_is_made_by_following_a_link(owned):
     for _where, entry in PAGES:
         client.get(address(entry, owned))
     made = set(Act.objects.filter(actor_id=str(ada.pk)).exclude(pk__in=before).values_list("action", flat=True))
-    assert made <= {"data.viewed", "certificate.downloaded", "bundle.downloaded"}
+    assert made <= {"data.viewed", "certificate.downloaded", "bundle.downloaded", "file.read"}
 
 
 def operations():
@@ -207,7 +232,10 @@ TOKENED = [
 
 @pytest.mark.parametrize("entry, method, scope", TOKENED, ids=lambda each: getattr(each, "name", each))
 def test_each_address_of_opendsr_refuses_no_token_a_wrong_one_a_persons_and_every_other_scope(
-    spoken, entry, method, scope  # noqa: F811
+    spoken,  # noqa: F811
+    entry,
+    method,
+    scope,
 ):
     where = reverse(entry.name, kwargs={name: str(uuid4()) for name in entry.pattern.converters})
 

@@ -163,6 +163,8 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         "total": total,
         "live": working or request.state in {State.RECEIVED, State.ACKNOWLEDGED},
         "deleted": _is_deleted(request, steps),
+        # What one person proposed is no answer before a second has signed it off.
+        "proposal": bool(request.proposed_refusal) and request.is_open,
         "starts": request.not_before
         if working and request.not_before and request.not_before > timezone.now()
         else None,

@@ -1,4 +1,4 @@
-"""Requests that come by letter, by telephone or through somebody else: recorded, matched, closed, by the right people."""
+"""Requests that come by letter, by phone or through somebody else: recorded, matched, closed, by the right people."""
 
 from __future__ import annotations
 

@@ -157,6 +157,7 @@ class HowForm(FileForm):
     identity = forms.ChoiceField(
         label=_("How you know who asks"),
         choices=Identity.choices,
+        initial=Identity.NOT_YET,
         help_text=_("The least that makes you sure. Do not ask for a copy of a document, and do not keep one."),
     )
     delivery = forms.ChoiceField(label=_("How the answer reaches them"), choices=Delivery.choices)
@@ -167,7 +168,8 @@ class MatchForm(HowForm):
 
     file = None
     identity = forms.ChoiceField(
-        label=_("How you know who asks"), choices=[each for each in Identity.choices if each[0] != Identity.NOT_YET]
+        label=_("How you know who asks"),
+        choices=[("", _("choose")), *(each for each in Identity.choices if each[0] != Identity.NOT_YET)],
     )
 
 

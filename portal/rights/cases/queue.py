@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Value
+from django.db.models import Case, QuerySet, Value, When
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +26,8 @@ PAGE = 50
 SOON = timedelta(days=7)
 REQUEST, INTAKE = "request", "intake"
 COLUMNS = ("pk", "due", "received")
+# What could not go on stands at the top, as the person is told.
+FIRST = Case(When(state=State.NEEDS_ATTENTION, then=Value(0)), default=Value(1))
 Asked = dict[str, Any]
 
 
@@ -61,9 +63,10 @@ def shown(handler: Employee, line: set[UUID], query: QueryDict) -> dict[str, Any
     asked = forms.FilterForm(query).wanted()
     both = _requests(asked, handler, line).union(_intakes(asked, handler), all=True)
     ended = asked["state"] in {Shown.ENDED, Shown.ALL}
-    keys, pager = page_of(both.order_by("-received" if ended else "due", "received"), query, PAGE)
+    order = ["-received"] if ended else ["first", "due", "received"]
+    keys, pager = page_of(both.order_by(*order), query, PAGE)
     return {
-        "lines": _lines([(kind, pk) for pk, _due, _received, kind in keys], handler),
+        "lines": _lines([(kind, pk) for pk, _due, _received, kind, _first in keys], handler),
         "pager": pager,
         "form": forms.FilterForm(initial=asked),
         "narrowed": any(asked[name] for name in ("kind", "due", "channel", "q", "mine")),
@@ -81,7 +84,7 @@ def _requests(asked: Asked, handler: Employee, line: set[UUID]) -> QuerySet[Any]
         found = found.filter(assignment__handler_id=handler.pk)
     if asked["q"]:
         found = found.filter(subject_id=owner) if (owner := _person(asked["q"])) else _numbered(found, asked["q"])
-    return found.order_by().values_list(*COLUMNS, Value(REQUEST))
+    return found.order_by().annotate(of=Value(REQUEST), first=FIRST).values_list(*COLUMNS, "of", "first")
 
 
 def _intakes(asked: Asked, handler: Employee) -> QuerySet[Any]:
@@ -98,7 +101,7 @@ def _intakes(asked: Asked, handler: Employee) -> QuerySet[Any]:
         found = found.filter(handler_id=handler.pk)
     if asked["q"]:
         found = _numbered(found, asked["q"])
-    return found.order_by().values_list(*COLUMNS, Value(INTAKE))
+    return found.order_by().annotate(of=Value(INTAKE), first=Value(1)).values_list(*COLUMNS, "of", "first")
 
 
 def _in_state(found: Any, state: str) -> Any:

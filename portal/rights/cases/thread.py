@@ -34,7 +34,7 @@ class Said:
 
     by: str
     kind: str
-    label: str
+    wrote: str
     text: str
     at: datetime
     files: list[Attached]
@@ -60,7 +60,7 @@ def _said(entries: Any, route: str, *, own: bool) -> list[Said]:
         Said(
             by=_by(each, own=own),
             kind=each.kind,
-            label=str(each.get_kind_display()),
+            wrote=_wrote(each, own=own),
             text=_text(each),
             at=each.at,
             files=[Attached(reverse(route, args=[each.request_id, file.pk]), file.name) for file in each.files.all()],
@@ -73,6 +73,14 @@ def _by(entry: Entry, *, own: bool) -> str:
     if entry.kind == EntryKind.ANSWER:
         return _("You") if own else _("The person")
     return author(entry)
+
+
+def _wrote(entry: Entry, *, own: bool) -> str:
+    if entry.kind == EntryKind.NOTE:
+        return _("noted")
+    if entry.kind == EntryKind.ANSWER:
+        return _("wrote")
+    return _("wrote to you") if own else _("wrote to the person")
 
 
 def _text(entry: Entry) -> str:

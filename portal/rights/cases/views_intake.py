@@ -153,8 +153,8 @@ def ending_back(request: HttpRequest, found: Intake) -> HttpResponse:
 
 @require_safe
 @of_unknown
-def file(request: HttpRequest, found: Intake, file_pk: UUID) -> HttpResponse:
-    held = get_object_or_404(found.files, pk=file_pk)
+def scan(request: HttpRequest, found: Intake, scan_pk: UUID) -> HttpResponse:
+    held = get_object_or_404(found.files, pk=scan_pk)
     trail.record(Action.FILE_READ, actor=actor_of(request), case=str(found.pk), facts={"file": str(held.pk)})
     try:
         return attached(held.content, held)
