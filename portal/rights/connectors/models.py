@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from django.db import models
 from django.utils import timezone
@@ -78,10 +79,12 @@ class StoreTask(models.Model):
 
     @property
     def note(self) -> str:
-        """Return what whoever answered by hand wrote."""
+        """Return what whoever answered by hand wrote; nothing once the person's account is gone, and its key."""
         if self.sealed_note is None:
             return ""
-        return keys.open_evidence(self.request.subject_id, bytes(self.sealed_note), self._bound).decode()
+        with suppress(keys.KeyGone):
+            return keys.open_evidence(self.request.subject_id, bytes(self.sealed_note), self._bound).decode()
+        return ""
 
     def seal_note(self, text: str) -> None:
         self.sealed_note = keys.seal_evidence(self.request.subject_id, text.encode(), self._bound)

@@ -17,4 +17,4 @@ def read(name: str) -> str:
     try:
         return Path(os.environ[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
     except (KeyError, OSError) as error:
-        raise NoAnswer(_("%(name)s is not set where the work is done.") % {"name": name}) from error
+        raise NoAnswer(_("Daylight has no way to sign in there: %(name)s is not set.") % {"name": name}) from error
