@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from portal.events import daybook, segments
 from portal.events.daybook import steadily
@@ -34,7 +33,7 @@ def _seen(subject_id: UUID, day: date) -> tuple[bytes, pa.Table]:
 def _in_order(sealed: bytes, later: pa.Table, rows: int) -> Iterator[pa.Table]:
     for table in _read(sealed, rows):
         upto = pc.sum(pc.less_equal(later["t"], table["t"][-1])).as_py() or 0
-        yield segments.joined([table, later.slice(0, upto)]) if upto else table
+        yield segments.joined([table.cast(segments.SCHEMA), later.slice(0, upto)]) if upto else table
         later = later.slice(upto)
     for start in range(0, len(later), rows):
         yield later.slice(start, rows)
@@ -43,7 +42,6 @@ def _in_order(sealed: bytes, later: pa.Table, rows: int) -> Iterator[pa.Table]:
 def _read(sealed: bytes, rows: int) -> Iterator[pa.Table]:
     if not sealed:
         return
-    file = pq.ParquetFile(pa.BufferReader(sealed))
-    groups, each = file.num_row_groups, max(1, rows // segments.ROWS_A_GROUP)
+    groups, each = segments.groups_of(sealed), max(1, rows // segments.ROWS_A_GROUP)
     for start in range(0, groups, each):
-        yield file.read_row_groups(range(start, min(groups, start + each)), use_threads=False)
+        yield segments.lean(sealed, range(start, min(groups, start + each)))

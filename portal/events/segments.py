@@ -163,16 +163,22 @@ class Unfaithful(Exception):
     """An object does not hold what was put there."""
 
 
-def lean(data: bytes) -> pa.Table:
+def lean(data: bytes, groups: range | None = None) -> pa.Table:
     """Return a Parquet file's events, of the texts each different one once; columns without any value are not read.
 
     Whoever only hands a day on is spared most of the work.
     """
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*TEXTS, "url"])
     full = _with_values(file.metadata)
-    table = file.read(columns=full, use_threads=False).unify_dictionaries().combine_chunks()
+    chosen = range(file.num_row_groups) if groups is None else groups
+    table = file.read_row_groups(chosen, columns=full, use_threads=False).unify_dictionaries().combine_chunks()
     nothing = {each.name: pa.nulls(len(table), each.type) for each in SCHEMA if each.name not in full}
     return pa.table({name: nothing[name] if name in nothing else table[name] for name in SCHEMA.names})
+
+
+def groups_of(data: bytes) -> int:
+    """Return of how many groups of rows a Parquet file consists."""
+    return int(pq.read_metadata(pa.BufferReader(data)).num_row_groups)
 
 
 def rows_of(data: bytes) -> int:

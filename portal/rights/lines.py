@@ -33,12 +33,13 @@ class Lines:
 
     def joined(self) -> bytes:
         """Return all lines, one after the other."""
-        if not self.rows:
-            return b""
+        return bytes_of(self.array()) if self.rows else b""
+
+    def array(self) -> Any:
+        """Return each line as a text of its own."""
         self.column(pa.array([""] * self.rows, pa.large_string()) if not self._has_column() else pa.scalar("", LARGE))
         separator = pa.scalar("", LARGE)
-        whole = pc.binary_join_element_wise(*self.parts, separator, null_handling="replace", null_replacement="")
-        return b"".join(_bytes_of(chunk) for chunk in _chunks(whole))
+        return pc.binary_join_element_wise(*self.parts, separator, null_handling="replace", null_replacement="")
 
     def _has_column(self) -> bool:
         return any(isinstance(part, pa.Array | pa.ChunkedArray) for part in self.parts)
@@ -49,6 +50,11 @@ LARGE = pa.large_string()
 
 def _chunks(array: Array) -> Iterable[Any]:
     return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+
+
+def bytes_of(array: Array) -> bytes:
+    """Return texts, none of them null, one after the other."""
+    return b"".join(_bytes_of(chunk) for chunk in _chunks(array))
 
 
 def _bytes_of(array: Any) -> bytes:

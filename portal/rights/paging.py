@@ -106,6 +106,7 @@ def _asked(request: SubjectRequest, table: pa.Table) -> pa.Table:
     if request.wanted.categories is None:
         return asked
     # As the files have it: a typed character may stand without its key, or a key without its character.
+    asked = tables.plain(asked)
     parts = tables.by_category(asked, request.wanted).values()
     whole = pa.concat_tables([asked.slice(0, 0), *parts], promote_options="default")
     return whole.take(pc.sort_indices(whole, [("t", "ascending")]))

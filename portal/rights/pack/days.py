@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from django.contrib.staticfiles import finders
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from portal.rights.lines import bytes_of
 from portal.rights.pack import rows
 
 FOLDER = "days/"
@@ -49,36 +51,44 @@ class DayPages:
         shown = table.slice(0, self.left)
         self.left -= len(shown)
         self.cut = self.cut or len(shown) < len(table)
-        whole = pa.concat_tables([*self.held, shown], promote_options="permissive")
-        start = 0
-        while len(whole) - start > EVENTS_A_PAGE:
-            yield self._page(whole.slice(start, EVENTS_A_PAGE), follows=True)
-            start += EVENTS_A_PAGE
-        self.held = [whole.slice(start)]
+        whole = pa.concat_tables([*self.held, shown], promote_options="permissive").unify_dictionaries()
+        full = max(0, len(whole) - 1) // EVENTS_A_PAGE * EVENTS_A_PAGE
+        self.held = [whole.slice(full)]
+        if full:
+            yield from self._pages(whole.slice(0, full), follows=True)
 
     def finish(self) -> Iterator[Page]:
         for table in self.held:
             if len(table):
-                yield self._page(table, follows=False)
+                yield from self._pages(table, follows=False)
 
-    def _page(self, table: pa.Table, *, follows: bool) -> Page:
+    def _pages(self, table: pa.Table, *, follows: bool) -> Iterator[Page]:
+        """Write all the rows at once, which is much faster, and cut them into pages."""
+        written = rows.to_rows(table, self.zone)
+        about = {
+            "common": [(LABELS[each], value) for each, value in rows.common(table).items()],
+            "varying": [LABELS[each] for each in rows.varying(table)],
+        }
+        for start in range(0, len(table), EVENTS_A_PAGE):
+            here = written.slice(start, EVENTS_A_PAGE)
+            times = rows.clock(table.slice(start, EVENTS_A_PAGE), self.zone)
+            yield self._page(bytes_of(here), len(here), about | {"times": times}, follows=follows)
+
+    def _page(self, written: bytes, events: int, about: dict[str, Any], *, follows: bool) -> Page:
         self.number += 1
-        shown = {
+        shown = about | {
             "style": style(),
             "day": self.day,
             "zone": self.zone,
             "number": self.number,
             "before": name(self.day, self.number - 1) if self.number > 1 else "",
             "after": name(self.day, self.number + 1) if follows else "",
-            "events": len(table),
-            "times": rows.times(table, self.zone),
-            "common": [(LABELS[each], value) for each, value in rows.common(table).items()],
-            "varying": [LABELS[each] for each in rows.varying(table)],
+            "events": events,
             "cut": self.cut and not follows,
-            "rows": mark_safe(rows.to_rows(table, self.zone).decode()),  # noqa: S308  escaped where it is made
+            "rows": mark_safe(written.decode()),  # noqa: S308  escaped where it is made
         }
         page = render_to_string("rights/copy/day.html", shown).encode()
-        return Page(FOLDER + name(self.day, self.number), page, len(table))
+        return Page(FOLDER + name(self.day, self.number), page, events)
 
 
 def name(day: date, number: int) -> str:
