@@ -122,9 +122,13 @@ def test_what_the_person_keeps_opens_with_their_code_alone(leaver):
         keepsakes.opened(kept["receipts.zip"], codes.new())
 
 
-def test_without_a_code_the_certificate_can_be_handed_over(leaver):
+def test_without_a_code_the_certificate_can_be_handed_over(leaver, hana, client):
     request = carry_out(end_account(leaver))
-    assert json.loads(keepsakes.for_handing_over(request))["certificate"]["kind"] == "account"
+    assert json.loads(keepsakes.for_handing_over(request.pk))["certificate"]["kind"] == "account"
+    sign_in(client, hana)
+    where = f"/queue/leavers/certificates/{request.pk}/"
+    assert where in client.get("/queue/leavers/").content.decode()
+    assert client.get(where).json()["certificate"]["request"] == str(request.pk)
 
 
 def test_others_acts_stay_without_the_copy_of_the_name(leaver, hana, ben):

@@ -76,7 +76,7 @@ def opened(keepsake: Keepsake, code: str) -> bytes:
     return box.take_out(wrapped, code, bytes(keepsake.sealed))
 
 
-def for_handing_over(request: SubjectRequest) -> bytes | None:
+def for_handing_over(request_id: UUID) -> bytes | None:
     """Return the certificate of somebody without a code."""
-    found = Keepsake.objects.filter(request=request, name=CERTIFICATE, code=None).first()
+    found = Keepsake.objects.filter(request=request_id, name=CERTIFICATE, code=None).first()
     return serverkey.open_secret(bytes(found.sealed).decode()).encode() if found else None

@@ -15,7 +15,7 @@ from portal.people.models import Employee
 from portal.people.subjects import line_of
 from portal.register.models import Retention
 from portal.rights import weighing
-from portal.rights.leaving.models import AccessCode, Channel, Departure
+from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
 from portal.rights.leaving.session import Leaver
 from portal.rights.leaving.values import account_ends
 from portal.rights.models import SubjectRequest
@@ -87,6 +87,7 @@ def leavers(handler: Employee, asked: QueryDict) -> dict[str, Any]:
     return {
         "rows": _rows([each.pk for each in shown], shown),
         "leaving": list(leaving[:A_PAGE]),
+        "unclaimed": Keepsake.objects.filter(code=None).order_by("ends_on").values("request_id", "ends_on")[:A_PAGE],
         "pager": pager(asked, number, more=len(found) > A_PAGE, text=str(number)),
     }
 

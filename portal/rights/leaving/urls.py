@@ -20,6 +20,7 @@ urlpatterns = [
     path("leavers/requests/<uuid:pk>/certificate.json", views_leavers.certificate, name="leavers-certificate"),
     path("leavers/requests/<uuid:pk>/cancel/", views_leavers.cancel, name="leavers-cancel"),
     path("queue/leavers/", views_staff.leavers, name="leavers-staff"),
+    path("queue/leavers/certificates/<uuid:pk>/", views_staff.certificate, name="leavers-handed"),
     path("queue/leavers/<uuid:subject_id>/send/", views_staff.send, name="leavers-send"),
     path("queue/leavers/<uuid:subject_id>/revoke/", views_staff.revoke, name="leavers-revoke"),
     path("queue/leavers/<uuid:subject_id>/account/", views_staff.account, name="leavers-account"),

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.audit.values import Actor
 from portal.http import View, rule
@@ -19,7 +19,7 @@ from portal.people.guards import actor_of
 from portal.people.models import Employee
 from portal.people.subjects import in_line
 from portal.rights import tasks
-from portal.rights.leaving import actions, forms, pages, schedule
+from portal.rights.leaving import actions, forms, keepsakes, pages, schedule
 from portal.rights.leaving.models import Departure
 from portal.rights.values import NotAllowed, OpenedBy
 
@@ -68,6 +68,19 @@ def _of_leaver(view: View) -> View:
         return redirect("leavers-staff")
 
     return guarded
+
+
+@require_safe
+@rule("perm:leavers.handle")
+def certificate(request: HttpRequest, *, pk: UUID) -> HttpResponse:
+    """Give the certificate of somebody without a code to whoever hands it over; it names a number and nobody."""
+    found = keepsakes.for_handing_over(pk)
+    if found is None:
+        messages.error(request, _("There is no certificate to hand over."))
+        return redirect("leavers-staff")
+    answer = HttpResponse(found, content_type="application/json")
+    answer["Content-Disposition"] = 'attachment; filename="certificate.json"'
+    return answer
 
 
 @_of_leaver
