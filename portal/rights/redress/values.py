@@ -60,7 +60,7 @@ class What(TextChoices):
     RECTIFICATION = "rectification", _("correct")
     ERASURE = "erasure", _("delete")
     RESTRICTION = "restriction", _("restrict")
-    LIFTED = "lifted", _("a restriction has ended")
+    LIFTED = "lifted", _("use again, as a restriction has ended")
 
 
 class Ending(TextChoices):
