@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from consent.models import Decision, Purpose
+from consent.models import Decision, Gate, Purpose
 from consent.values import DecisionKind, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.models import Act
@@ -115,3 +115,20 @@ def _without_deletion(over: Iterable[lapsing.Lapse]) -> list[tuple[UUID, str, st
         if mine.exclude(Exists(_opened(each.purpose.key, each.until))).exists():
             found.append((each.answer.subject_id, each.purpose.key, f"lapsed:{each.answer.leaf_idx}"))
     return found
+
+
+def after_return(now: datetime | None = None) -> list[UUID]:
+    """Open the deletions of what answers covered that ended with somebody's leaving, and were not given again in time.
+
+    What was observed since they came back has an answer of its own.
+    """
+    latest = (now or timezone.now()) - calling_back.grace()
+    opened: list[UUID] = []
+    for row in Gate.objects.filter(returned_at__lte=latest, active=True).iterator(chunk_size=500):
+        said = Decision.objects.for_subject(row.pk).filter(kind__in=calling_back.YES)
+        again = said.of_this_time().values("purpose_key")
+        ended = said.filter(HAS_DATA, KNOWN).exclude(purpose_key__in=again).values_list("purpose_key", flat=True)
+        for key in sorted(set(ended)):
+            if said.filter(purpose_key=key).exclude(Exists(_opened(key, row.returned_at))).exists():
+                opened.append(_open(row.pk, key, f"returned:{row.returned_at:%Y-%m-%dT%H:%M:%S.%f}", row.returned_at))
+    return opened

@@ -63,7 +63,7 @@ def tell_of_wider_notices() -> None:
 def renew_answers() -> None:
     """Ask again whoever's yes runs out, and call back what a consent leaves that was not given again."""
     lapsing.remind()
-    for request_id in ending.after_lapse():
+    for request_id in [*ending.after_lapse(), *ending.after_return()]:
         nudge(request_id)
 
 
