@@ -178,6 +178,20 @@ def test_a_request_that_is_taken_back_has_come_to_its_end(receiver, ada):
     assert len(receiver.calls) == 1
 
 
+def test_what_was_joined_to_another_request_is_told_of_when_that_one_ends(receiver, ada):
+    make_endpoint(receiver.url, ["request.opened", "request.done"])
+    first, second = (
+        actions.open_request(kind=Kind.RESTRICTION, subject_id=ada.pk, by=SETTING_UP, opened_by="client")
+        for _ in range(2)
+    )
+    assert second.joined_to == first
+    handling.approve(request=first, by=actor_for(make_employee("Hana", roles=["hr"])))
+    tasks.tell()
+    told = sorted((call.json["type"], call.json["data"]["request"]) for call in receiver.calls)
+    both = [str(first.pk), str(second.pk)]
+    assert told == sorted((kind, each) for kind in ("request.opened", "request.done") for each in both)
+
+
 def test_who_was_kept_from_data_is_told_without_saying_whose(receiver, ada, ben, client):
     make_endpoint(receiver.url, ["access.refused"], scopes="requests.open")
     client.force_login(ben, "allauth.account.auth_backends.AuthenticationBackend")

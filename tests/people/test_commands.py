@@ -199,3 +199,18 @@ def test_a_wrong_program_is_refused_clearly(over, said):
         call_command("api_client", "create", wanted["name"], scopes=wanted["scopes"], sources=wanted["sources"])
     assert said in str(refused.value)
     assert not ApiClient.objects.exists()
+
+
+def test_programs_are_listed_without_their_secrets(capsys):
+    call_command("api_client", "create", "Tickets", "--scopes", "requests.read", "--may-read-decisions")
+    made = json.loads(capsys.readouterr().out)
+    call_command("api_client", "list")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert made["client_secret"] not in line
+    assert json.loads(line) == {
+        "client_id": made["client_id"],
+        "name": "Tickets",
+        "scopes": ["requests.read"],
+        "sources": [],
+        "may_read_decisions": True,
+    }
