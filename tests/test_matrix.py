@@ -26,6 +26,7 @@ from portal.rights.cases.values import Upload
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import schedule
 from portal.rights.leaving.models import AccessCode
+from portal.rights.redress.models import Told
 from portal.rights.values import Kind
 from portal.urls import api
 from tests.makers import SETTING_UP, make_employee, make_purpose, make_token
@@ -63,6 +64,8 @@ def owned(spoken):  # noqa: F811
     hold.save(force_insert=True)
     Endpoint.objects.create(pk=PARAMETERS["endpoint_id"], url="https://example.org/", client_id="program")
     attached(asked)
+    said = {"recipient_key": "team", "recipient_name": "Team", "what": "erasure", "reference": "R-1", "by_mail": False}
+    Told.objects.create(pk=PARAMETERS["told"], request=asked, subject_id=ada.pk, **said)
     return ada, asked
 
 
