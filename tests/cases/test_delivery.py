@@ -88,12 +88,13 @@ def test_whoever_recorded_the_request_makes_no_code_but_may_pass_the_second_half
     assert delivery.show(request=ready, half="second", by=staff(hana))
 
 
-def test_nobody_of_the_line_is_shown_a_half(lea, rosa, ada, ready):
+def test_nobody_of_the_line_is_shown_a_half(hana, lea, rosa, ada, ready):
     delivery.make(request=ready, by=staff(lea))
-    type(ada).objects.filter(pk=ada.pk).update(manager=rosa)
-    for half in ("first", "second"):
-        with pytest.raises(NotAllowed):
-            delivery.show(request=ready, half=half, by=staff(rosa))
+    for manager in (rosa, hana):
+        type(ada).objects.filter(pk=ada.pk).update(manager=manager)
+        for half in ("first", "second"):
+            with pytest.raises(NotAllowed):
+                delivery.show(request=ready, half=half, by=staff(manager))
 
 
 def test_one_half_alone_or_a_wrong_code_opens_nothing(lea, rosa, ready):

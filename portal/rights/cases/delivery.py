@@ -7,6 +7,7 @@ the other once to another, and they reach the person on two ways.
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.audit.values import Action, Actor, ActorKind
+from portal.people.subjects import in_line
 from portal.rights import codes
 from portal.rights.actions import Download, download
 from portal.rights.cases.models import HandOver, Intake
@@ -66,9 +68,7 @@ EMPTY = {"first_half": "", "second_half": ""}
 @transaction.atomic
 def show(*, request: SubjectRequest, half: str, by: Actor) -> str:
     """Return one half of the code, once; whoever was shown one is never shown the other."""
-    why = why_not_handle(request, by)
-    # Half a code opens nothing, so whoever recorded the request may pass the second on.
-    if why and not (why == "handler.opened_it" and half == "second"):
+    if why := _why_not_pass_on(request, half, by):
         raise cannot_decide(why)
     found = HandOver.objects.usable().select_for_update(of=("self",)).filter(request=request).first()
     if found is None or half not in HALVES:
@@ -81,6 +81,14 @@ def show(*, request: SubjectRequest, half: str, by: Actor) -> str:
     HandOver.objects.filter(pk=found.pk).update(**{f"{half}_half": "", f"{half}_shown_to": actor_key(by)})
     act(Action.CODE_SHOWN, request, by, half=half)
     return serverkey.open_secret(sealed)
+
+
+def _why_not_pass_on(request: SubjectRequest, half: str, by: Actor) -> str:
+    """Half a code opens nothing, so whoever recorded the request may pass the second on, if it is not of their line."""
+    why = why_not_handle(request, by)
+    if why != "handler.opened_it" or half != "second":
+        return why
+    return "handler.concerned" if in_line(UUID(by.id), request.subject_id) else ""
 
 
 @transaction.atomic
