@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from consent.values import Scope
+from portal.people.guards import actor_for
 from portal.rights import actions, handling, runner
 from portal.rights.connectors import actions as connectors
 from portal.rights.connectors import asking
 from portal.rights.connectors.models import StoreTask
 from portal.rights.connectors.steps import covered
+from portal.rights.holds import actions as holds
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 from tests.connectors.conftest import go_on, make_store
@@ -202,6 +207,21 @@ def test_what_was_not_asked_yet_is_never_asked_after_it_was_taken_back(recorded,
     handling.cancel(request=request, by=person(recorded))
     connectors.take_back_all()
     assert (crm.asked, StoreTask.objects.get().state) == ({}, "cancelled")
+
+
+def test_a_hold_stops_a_deletion_before_another_system_is_told(hana, lea, recorded, crm):
+    request = go_on(ask(recorded, Kind.ERASURE), until=StoreTask.objects.exists)
+    holds.place(
+        subject_id=recorded.pk,
+        scope=Scope(),
+        by=actor_for(lea),
+        ground="legal_claims",
+        legal_basis="GDPR Art. 17(3)(e)",
+        reason="A claim about March.",
+        until=timezone.now() + timedelta(days=90),
+    )
+    assert go_on(request).state == "on_hold"
+    assert (crm.done, StoreTask.objects.get().state) == ([], "waiting")
 
 
 SCOPED = [({"categories": ["scrolling"]}, []), ({"purposes": ["train"]}, ["mine"]), ({}, ["crm", "mine", "other"])]
