@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -45,6 +46,11 @@ Line = dict[str, Any]
 
 def path() -> Path:
     return Path(settings.JOURNAL_DIR) / "journal.jsonl"
+
+
+def alone() -> AbstractContextManager[None]:
+    """Keep every other writer out; a lock of its own, since who signs holds that of the checkpoints meanwhile."""
+    return outside.locked(path().parent, ".journal.lock")
 
 
 def append(kind: str, payload: dict[str, Any]) -> None:
@@ -154,7 +160,7 @@ def is_ahead() -> bool:
     if outside.size(path()) <= state().journal_end:
         return False
     # Somebody may be between the file and the row: who writes holds the lock.
-    with outside.locked(path().parent):
+    with alone():
         return _is_foreign(state().journal_end)
 
 
@@ -163,7 +169,7 @@ def catch_up() -> int:
 
     Safe to run at any time, from anywhere; raises OSError when the journal cannot be written.
     """
-    with outside.locked(path().parent):
+    with alone():
         known = state()
         if outside.size(path()) < known.journal_end:
             _say_again()

@@ -14,10 +14,10 @@ TAIL = 1 << 16
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
     """Keep every other process and thread out until the block ends; makes the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
+    with (folder / name).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

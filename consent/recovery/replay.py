@@ -67,7 +67,7 @@ def run(parts: Parts) -> Told:
 
 def finish() -> str:
     """Let what was applied take effect, and open the site; return why it stays closed, or nothing."""
-    with outside.locked(journal.path().parent):
+    with journal.alone():
         if journal.state().journal_end < outside.size(journal.path()):
             raise CannotReplay("the journal grew meanwhile: run it again")
         journal.know(journal.state().journal_end, recovering=False)

@@ -89,7 +89,8 @@ def _copy_grown(path: Path, folder: Path, made: Manifest) -> None:
     """Copy the whole lines that a file has now: it only grows."""
     if not path.exists():
         return
-    with outside.locked(path.parent):
-        lines = [line + b"\n" for line in outside.raw_lines(path)]
+    # Whole lines that are there do not change: what is written meanwhile is for the next backup.
+    end = outside.size(path)
+    lines = (line + b"\n" for line in outside.raw_lines(path, end))
     write_atomically(folder / OUTSIDE / path.name, lines)
     made.add(folder, f"{OUTSIDE}/{path.name}")
