@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.rights import bundle, holding, kept, plans
+from portal.rights import bundle, holding, joining, kept, plans
 from portal.rights.holds.models import HeldRequest
 from portal.rights.models import SubjectRequest
 from portal.rights.values import State
@@ -23,8 +23,10 @@ def finish(request: SubjectRequest) -> None:
     SubjectRequest.objects.held(request).update(
         state=state, closed_at=Now(), lease_until=None, wake_at=None, failures=0, reason=reason
     )
-    _act(plan.act, request)
-    kept.keep(request)
+    # What was joined to it ends with it, and whoever asked is told of theirs.
+    for each in joining.every(request):
+        _act(plan.act, each)
+        kept.keep(each)
     if request.is_copy:
         bundle.set_expiry(request, timedelta(days=settings.BUNDLE_DAYS))
 

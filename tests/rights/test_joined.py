@@ -1,4 +1,4 @@
-"""Who asks for the same again is answered once: the second request is kept, with its own date, and ends with the first."""
+"""The same asked again is answered once: the second request is kept, with its own date, and ends with the first."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def test_both_show_the_same_progress_and_end_together(recorded):
     carry_out(first)
     assert {each.state for each in fresh(first, second)} == {State.READY}
     assert fresh(second)[0].closed_at
+    ended = Act.objects.filter(action=Action.REQUEST_READY).values_list("case", flat=True)
+    assert set(ended) == {str(first.pk), str(second.pk)}
     first, second = fresh(first, second)
     assert unzip(second).keys() == unzip(first).keys()
     assert {each.state for each in fresh(first, second)} == {State.DELIVERED}

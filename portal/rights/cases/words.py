@@ -74,6 +74,9 @@ def history(case: SubjectRequest | Intake) -> list[Done]:
     if isinstance(case, SubjectRequest):
         numbers |= {str(case.lead.pk), *map(str, Intake.objects.filter(request=case).values_list("pk", flat=True))}
         acts = Act.objects.filter(subject_id__in=[case.subject_id], case__in=numbers)
+        if case.joined_to_id:
+            # Its lead's act says the same.
+            acts = acts.exclude(case=str(case.pk), action__in=[Action.REQUEST_READY, Action.REQUEST_DONE])
     else:
         acts = Act.objects.filter(subject_id=None, case__in=numbers)
     return [Done(_who(act), _says(act), act.at) for act in acts.order_by("at", "pk")]
