@@ -16,8 +16,12 @@ DATA: dict[str, dict[str, Any]] = {
     Told.RELEASE_CHANGED: {"release": UUID},
     Told.ACCESS_REFUSED: {"act": {"type": "string"}},
 }
-# The site may be closed, and a withdrawal counts all the same: then it has no place in the ledger yet.
-NOT_ALWAYS = {"ledger_index"}
+NOT_ALWAYS = {
+    # Nobody is named any more once their account was erased.
+    Told.REQUEST_DONE: {"subject"},
+    # The site may be closed, and a withdrawal counts all the same: then it has no place in the ledger yet.
+    Told.CONSENT_WITHDRAWN: {"ledger_index"},
+}
 EXAMPLES = {
     "request": "7d0d0f3c-3b0a-4a52-9f0a-2f1f6f0f5a11",
     "subject": "0b0c8a56-6a0e-4f5e-8c39-6d7a0c2f9e01",
@@ -67,7 +71,7 @@ def _content(kind: Told) -> dict[str, Any]:
         "data": {
             "type": "object",
             "properties": data,
-            "required": [name for name in data if name not in NOT_ALWAYS],
+            "required": [name for name in data if name not in NOT_ALWAYS.get(kind, ())],
             "additionalProperties": False,
         },
     }

@@ -24,8 +24,6 @@ def hear(act: Act) -> None:
     """Tell of an act in its own transaction: what is rolled back was never told."""
     if act.action == Action.ACCESS_REFUSED:
         webhooks.tell(Told.ACCESS_REFUSED, {"act": str(act.pk)})
-    elif told := of_a_request(act):
-        tell_of(told, act.case, act.subject_id)
 
 
 def of_a_request(act: Act) -> Told | None:
@@ -36,6 +34,6 @@ def of_a_request(act: Act) -> Told | None:
 
 
 def tell_of(told: Told, request: str, subject_id: UUID | None) -> None:
-    """Tell of a request, once of each thing."""
-    ids = {"request": request, "subject": str(subject_id)}
+    """Tell of a request, once of each thing; without the person where there is none any more."""
+    ids = {"request": request} | ({"subject": str(subject_id)} if subject_id else {})
     webhooks.tell(told, ids, subject_id=subject_id, once=f"{told}:{request}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.outbox import hearing
+from portal.people.subjects import find
 from portal.rights.models import SubjectRequest
 from portal.rights.values import State
 
@@ -16,7 +17,11 @@ def hear(act: Act) -> None:
     """audit.ports.Ear."""
     hearing.hear(act)
     told = hearing.of_a_request(act)
-    if told is None or act.action in ITS_OWN:
+    if told is None:
+        return
+    # Whose account was erased is not written down anew.
+    hearing.tell_of(told, act.case, act.subject_id if act.subject_id and find(act.subject_id) else None)
+    if act.action in ITS_OWN:
         return
     for joined in SubjectRequest.objects.filter(joined_to=act.case).exclude(state=State.WITHDRAWN):
         hearing.tell_of(told, str(joined.pk), joined.subject_id)
