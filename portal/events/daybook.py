@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -61,17 +60,6 @@ def look(subject_id: UUID, day: date) -> Day:
 def load(seen: Day) -> pa.Table:
     """Return a day's events in order of time, columns as stored; raises Missing or KeyGone if overtaken."""
     return segments.joined(tables(seen.segment, seen.blocks))
-
-
-def fetch(seen: Day) -> Callable[[], pa.Table]:
-    """Open what holds a day, and return what makes its events of it, which any thread may call; raises like `load`.
-
-    Of a day that is sealed the texts come as places in a list of the different ones.
-    """
-    if data := sealed(seen):
-        return partial(segments.lean, data)
-    found = tables(seen.segment, seen.blocks)
-    return lambda: segments.joined(found)
 
 
 def sealed(seen: Day) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from uuid import UUID
 
@@ -18,9 +18,13 @@ def portions(subject_id: UUID, day: date, rows: int) -> Iterator[pa.Table]:
 
     What is sealed is opened whole and read group by group; what is not yet sealed is held, a night's worth at most.
     """
+    return fetched(subject_id, day, rows)()
+
+
+def fetched(subject_id: UUID, day: date, rows: int) -> Callable[[], Iterator[pa.Table]]:
+    """Open a day here, and return what yields the same, which any thread may call."""
     sealed, later = steadily(lambda: _seen(subject_id, day))
-    for table in _in_order(sealed, later, rows):
-        yield segments.outward(table)
+    return lambda: map(segments.outward, _in_order(sealed, later, rows))
 
 
 def _seen(subject_id: UUID, day: date) -> tuple[bytes, pa.Table]:

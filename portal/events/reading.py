@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -74,12 +74,6 @@ def table(subject_id: UUID, day: date) -> pa.Table:
     `app` is as sent; `in_app` is the app the event belongs to. `key_purposes` are what the typed character is kept for.
     """
     return segments.outward(stored(subject_id, day))
-
-
-def fetched(subject_id: UUID, day: date) -> Callable[[], pa.Table]:
-    """Open a day here, and return what makes of it what `table` returns, which any thread may call."""
-    make = steadily(lambda: daybook.fetch(daybook.look(subject_id, day)))
-    return lambda: segments.outward(make())
 
 
 def sealed(subject_id: UUID, day: date) -> bytes | None:

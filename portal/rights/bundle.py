@@ -57,6 +57,12 @@ def pack(path: str, data: bytes, records: int) -> Piece:
     return Piece(records, len(data), _pack(path, data))
 
 
+def as_one(pieces: Sequence[Piece]) -> Piece:
+    """Return pieces that follow each other as one."""
+    packed = pieces[0].packed if len(pieces) == 1 else b"".join(each.packed for each in pieces)
+    return Piece(sum(each.records for each in pieces), sum(each.length for each in pieces), packed)
+
+
 def put_part(request: SubjectRequest, path: str, seq: int, data: bytes, records: int) -> None:
     """Store a piece of a file, in place of one at the same place; the object first, then the row that names it."""
     put_packed(request, path, seq, [pack(path, data, records)])

@@ -18,6 +18,7 @@ from consent import gate
 from consent.models import Purpose
 from consent.values import Basis, GateState
 from portal.events import reading, restricting, segments
+from portal.events.portions import fetched
 from portal.events.values import DayTotal
 from portal.rights import bundle, colleagues, tables
 from portal.rights.bundle import Piece
@@ -30,6 +31,8 @@ CHUNK_EVENTS = 1_000_000
 # Reading, writing and compressing let go of the interpreter for most of the time.
 HANDS = 2
 PROVIDED_UNDER = (Basis.CONSENT, Basis.CONTRACT)
+# So many events of a long day are held at once by each hand.
+PORTION = 200_000
 # Says of each day in how many places a colleague's name gave way to their role.
 REDUCED = "reduced.jsonl"
 Files = dict[str, Piece]
@@ -114,7 +117,7 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
             usable = restricting.usable(read(request.subject_id, day), keeps_back)
             yield _of_usable(day, usable, others, format=request.format, **wanted)
         elif request.format != Format.PARQUET:
-            fetch = reading.fetched(request.subject_id, day)
+            fetch = fetched(request.subject_id, day, PORTION)
             yield partial(_in_files, day, fetch, others, format=request.format, **wanted)
         elif tables.takes_all(**wanted) and (stored := reading.sealed(request.subject_id, day)):
             yield partial(_as_stored, day, stored, others, **wanted)
@@ -131,7 +134,7 @@ def kept_back(request: SubjectRequest) -> GateState | None:
 def _of_usable(day: date, table: pa.Table, others: Others, *, format: str, **wanted: Any) -> Work:
     if format == Format.PARQUET:
         return partial(_part_as_stored, day, table, others, **wanted)
-    return partial(_in_files, day, lambda: table, others, format=format, **wanted)
+    return partial(_in_files, day, lambda: [table], others, format=format, **wanted)
 
 
 def _portable() -> frozenset[str]:
@@ -139,14 +142,18 @@ def _portable() -> frozenset[str]:
     return frozenset(Purpose.objects.filter(basis__in=PROVIDED_UNDER).values_list("key", flat=True))
 
 
-def _in_files(day: date, fetch: Callable[[], pa.Table], others: Others, *, format: str, **wanted: Any) -> Files:
-    """Write a day's part of the file of each category."""
-    table, replaced = others.reduced(tables.within(fetch(), **wanted))
-    write, found = tables.WRITERS[format], _reduced(day, replaced)
-    for category, part in tables.by_category(table, wanted["scope"]).items():
-        path = f"data/{category}.{format}"
-        found[path] = bundle.pack(path, write(part), len(part))
-    return found
+def _in_files(
+    day: date, fetch: Callable[[], Iterable[pa.Table]], others: Others, *, format: str, **wanted: Any
+) -> Files:
+    """Write a day's part of the file of each category, a portion of a long day at a time."""
+    write, written, replaced = tables.WRITERS[format], defaultdict(list), 0
+    for portion in fetch():
+        table, here = others.reduced(tables.within(portion, **wanted))
+        replaced += here
+        for category, part in tables.by_category(table, wanted["scope"]).items():
+            path = f"data/{category}.{format}"
+            written[path].append(bundle.pack(path, write(part), len(part)))
+    return _reduced(day, replaced) | {path: bundle.as_one(pieces) for path, pieces in written.items()}
 
 
 def _reduced(day: date, replaced: int) -> Files:
