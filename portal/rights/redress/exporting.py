@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from portal.events import restricting
 from portal.rights import recipients
 from portal.rights.models import SubjectRequest
-from portal.rights.redress import rectifying, restricting
+from portal.rights.redress.values import About
 from portal.rights.values import Kind, State
 
 Row = dict[str, Any]
@@ -15,6 +16,7 @@ Row = dict[str, Any]
 
 def disputes(subject_id: UUID) -> list[Row]:
     """Return every note of dispute that the person has not taken back: it goes wherever the events go."""
+    held = {each.key for each in restricting.standing(subject_id)}
     mine = SubjectRequest.objects.for_subject(subject_id).filter(kind=Kind.RECTIFICATION)
     return [
         {
@@ -24,10 +26,10 @@ def disputes(subject_id: UUID) -> list[Row]:
             "scope": each.scope,
             "wrong": each.details.get("wrong", ""),
             "note": each.details.get("text", ""),
-            "out_of_use": restricting.of(each) is not None,
+            "out_of_use": str(each.pk) in held,
         }
         for each in mine.exclude(state=State.WITHDRAWN).order_by("received")
-        if rectifying.is_about_events(each)
+        if each.details.get("about") == About.EVENTS
     ]
 
 
