@@ -224,6 +224,17 @@ def test_a_hold_stops_a_deletion_before_another_system_is_told(hana, lea, record
     assert (crm.done, StoreTask.objects.get().state) == ([], "waiting")
 
 
+def test_an_account_goes_only_once_the_other_system_has_answered(recorded, crm):
+    crm.settles = "in_progress"
+    type(recorded).objects.filter(pk=recorded.pk).update(is_active=False)
+    request = go_on(ask(recorded, Kind.ERASURE, account=True), rounds=60)
+    assert (request.state, request.current_step.name) == ("processing", "await_stores")
+    assert not request.steps.filter(name="forget", state="done").exists()
+    crm.settles = "completed"
+    assert go_on(request, rounds=150).state == "delivered", (request.current_step, request.reason)
+    assert crm.done == ["erasure"]
+
+
 SCOPED = [({"categories": ["scrolling"]}, []), ({"purposes": ["train"]}, ["mine"]), ({}, ["crm", "mine", "other"])]
 
 
