@@ -1,6 +1,6 @@
 # Daylight. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run reset test drills smoke bench check screenshots
+.PHONY: help run reset test drills storm smoke bench check screenshots
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -32,6 +32,9 @@ test: $(VENV)/installed-dev ## lint, contracts and all tests except the drills
 
 drills: $(VENV)/installed-dev ## faults: kill -9, a flushed broker, a full disk, against the real processes
 	@$(PY) -m pytest -m drill
+
+storm: $(VENV)/installed-dev ## people at work while faults happen, then everything is checked (SECONDS=1800, SEED=7)
+	@$(PY) -m tests.drills.storm $${SECONDS:-60} $$SEED
 
 smoke: $(VENV)/installed ## the main job over HTTP against a stack of its own, a figure a line
 	@$(PY) -m portal.stack.smoke

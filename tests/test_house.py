@@ -19,7 +19,19 @@ from portal.urls import api
 from tests.clear_columns import CLEAR_COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"consent", "vault", "audit", "outbox", "register", "people", "events", "rights", "oversight", "cases", "leaving"}
+OURS = {
+    "consent",
+    "vault",
+    "audit",
+    "outbox",
+    "register",
+    "people",
+    "events",
+    "rights",
+    "oversight",
+    "cases",
+    "leaving",
+}
 OURS |= {"opendsr", "connectors", "holds", "clocks", "redress"}
 # Pages that others wrote; allauth guards each of them itself (tests/people holds the ones that matter to that).
 FOREIGN = ("allauth.",)

@@ -69,7 +69,8 @@ INVENTORY: dict[str, Entry] = {
         exported="article-15.json", kept=_("It says where your code is to be sent; it goes with the account.")
     ),
     "leaving.Departure": Entry(
-        exported="article-15.json", kept=_("It says when you left and when your account ends; it goes with the account.")
+        exported="article-15.json",
+        kept=_("It says when you left and when your account ends; it goes with the account."),
     ),
     "leaving.AccessCode": Entry(
         kept=_("It lets you in after you left. It holds no code, and names nobody once your account is gone.")

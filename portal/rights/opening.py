@@ -94,8 +94,10 @@ def _same(wanted: SubjectRequest) -> SubjectRequest | None:
     if wanted.opened_by != OpenedBy.SELF:
         return None
     lately = timezone.now() - DOUBLE_CLICK
-    twins = mine.for_subject(wanted.subject_id).open().filter(
-        opened_at__gte=lately, kind=wanted.kind, account=wanted.account
+    twins = (
+        mine.for_subject(wanted.subject_id)
+        .open()
+        .filter(opened_at__gte=lately, kind=wanted.kind, account=wanted.account)
     )
     at_once = wanted.not_before is None
     return twins.filter(scope=wanted.scope, format=wanted.format, not_before__isnull=at_once).first()

@@ -73,9 +73,13 @@ class Stack(OwnStack):
         """SIGKILL them all at once; return how many there were."""
         return kill(self.pids(*words))
 
+    def workers(self) -> list[int]:
+        """Celery's own process, which starts others, then those that do the work."""
+        return [pid for pid in self.pids("celery", "worker") if pid not in self.pids("stack.respawn")]
+
     def kill_workers(self) -> int:
-        """SIGKILL the processes that do the work; Celery's own main process starts others."""
-        return kill(self.pids("celery", "worker")[1:])
+        """SIGKILL the processes that do the work."""
+        return kill(self.workers()[1:])
 
 
 def kill(pids: list[int]) -> int:

@@ -97,10 +97,10 @@ def test_a_flushed_broker_and_a_restart_of_everything_lose_nothing(place):
     with Stack(place / "var") as stack:
         company = Company(stack)
         kept = company.fill(days=6, events_a_day=1000)
-        os.kill(stack.pids("celery", "worker")[0], signal.SIGSTOP)
+        os.kill(stack.workers()[0], signal.SIGSTOP)
         path = company.ask_for_copy()
         stack.redis().flushall()
-        os.kill(stack.pids("celery", "worker")[0], signal.SIGCONT)
+        os.kill(stack.workers()[0], signal.SIGCONT)
         assert records(archive(company, company.until(path, "ready", 120))) == kept
         path = company.ask_for_copy()
         stack.kill()

@@ -13,8 +13,8 @@ import pytest
 from django.test import Client
 from django.test.utils import override_settings
 
-from portal.audit.models import Act
 from portal import limits
+from portal.audit.models import Act
 from portal.events.models import BatchReceipt, Block
 from portal.wsgi import application
 from tests.events.conftest import key, move, now_ms

@@ -10,9 +10,7 @@ from portal.rights import searching
 
 
 class Command(BaseCommand):
-    help = (
-        "Read both databases, Redis, objects, files and logs for a text; exits 1 where it is found."
-    )
+    help = "Read both databases, Redis, objects, files and logs for a text; exits 1 where it is found."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("text", help="what was planted, at least eight characters")
