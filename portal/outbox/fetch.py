@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -150,12 +151,12 @@ def _connected(aim: Target, places: list[Place], deadline: Deadline) -> socket.s
     raw = _first_that_answers(places[:MOST_ADDRESSES], deadline)
     if aim.scheme == "http":
         return raw
-    try:
+    with ExitStack() as undo:
+        undo.callback(raw.close)
         raw.settimeout(deadline.left)
-        return _tls().wrap_socket(raw, server_hostname=aim.host)
-    except BaseException:
-        raw.close()
-        raise
+        sealed = _tls().wrap_socket(raw, server_hostname=aim.host)
+        undo.pop_all()
+        return sealed
 
 
 def _first_that_answers(places: list[Place], deadline: Deadline) -> socket.socket:
@@ -171,12 +172,11 @@ def _first_that_answers(places: list[Place], deadline: Deadline) -> socket.socke
 def _opened(place: Place, seconds: float) -> socket.socket:
     """Connect to the very place that was checked: no name is looked up here."""
     raw = socket.socket(place.family, socket.SOCK_STREAM)
-    try:
+    with ExitStack() as undo:
+        undo.callback(raw.close)
         raw.settimeout(seconds)
         raw.connect(place.at)
-    except BaseException:
-        raw.close()
-        raise
+        undo.pop_all()
     return raw
 
 

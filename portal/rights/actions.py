@@ -61,9 +61,8 @@ def open_request(
 
     Raises NotAllowed: unknown subject, a time to come, or a key that was used for something else.
     """
-    names = {"kind": str(kind), "format": str(format), "scope": scope.to_json(), "ground": ground, "note": note}
-    asked = {**names, "channel": channel, "representative": representative}
-    received = received_at.isoformat() if received_at else ""
+    asked = {"kind": str(kind), "format": str(format), "scope": scope.to_json(), "ground": ground, "note": note}
+    asked |= {"channel": channel, "representative": representative}
     wanted = SubjectRequest(
         **asked,
         purpose_key=purpose_key,
@@ -71,14 +70,17 @@ def open_request(
         opened_by=opened_by,
         opener_id=actor_key(by),
         idempotency_key=idempotency_key,
-        body_digest=digest(asked | {"subject_id": str(subject_id), "received_at": received}),
+        body_digest=digest(asked, subject_id, received_at),
         received=received_at or timezone.now(),
         not_before=not_before,
         wake_at=not_before,
         account=account,
     )
-    if details:
-        wanted.sealed_details = wanted.sealed("details", details)
+    wanted.sealed_details = wanted.sealed("details", details) if details else None
+    return _once(wanted, by)
+
+
+def _once(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
     try:
         return _take_in(wanted, by)
     except IntegrityError as error:

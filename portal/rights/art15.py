@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from consent.models import Purpose
 from portal.events import words
@@ -37,71 +38,71 @@ class Section:
         return {"item": self.item, "title": self.title, "says": self.says, "rows": self.rows}
 
 
+# Items (a) to (h) and (2) in the order of the law: the letter, the key, the title, and what the section says first.
+HEADS = (
+    (
+        "1a",
+        "purposes",
+        _lazy("Purposes and their legal basis"),
+        _lazy("What your data is used for, and what allows it."),
+    ),
+    (
+        "1b",
+        "categories",
+        _lazy("Categories of data"),
+        _lazy("Which kinds of data are collected, by what, and what for."),
+    ),
+    (
+        "1c",
+        "recipients",
+        _lazy("Who receives it"),
+        _lazy("Everybody outside who receives data or processes it, by name, and who within the company may see what."),
+    ),
+    (
+        "1d",
+        "periods",
+        _lazy("How long it is kept"),
+        _lazy("Counted from the day on which it was observed; then it is deleted by itself."),
+    ),
+    ("1e", "rights", _lazy("Your rights"), _lazy("Each is a button under Requests or Choices.")),
+    (
+        "1f",
+        "complaint",
+        _lazy("Complaint"),
+        _lazy("You can complain to the supervisory authority at any time, without asking your company first."),
+    ),
+    ("1g", "sources", _lazy("Where it comes from"), _lazy("Whatever you did not enter yourself comes from these.")),
+    (
+        "1h",
+        "automated",
+        _lazy("Automated decisions"),
+        _lazy("Whether anything is decided about you by a program alone, profiling included."),
+    ),
+    (
+        "2",
+        "transfers",
+        _lazy("Safeguards for transfers abroad"),
+        _lazy("What protects the data of those who receive it in another country."),
+    ),
+)
+
+
 def sections() -> list[Section]:
-    """Return items (a) to (h) and (2) in the order of the law."""
     purposes = list(Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key"))
     records = {each.purpose_key: each for each in PurposeRecord.objects.all()}
     titles = {each.key: each.title for each in purposes}
-    controller = Controller.objects.first()
-    return [
-        Section(
-            "1a",
-            "purposes",
-            _("Purposes and their legal basis"),
-            _("What your data is used for, and what allows it."),
-            [_purpose(each, records) for each in purposes],
-        ),
-        Section(
-            "1b",
-            "categories",
-            _("Categories of data"),
-            _("Which kinds of data are collected, by what, and what for."),
-            _categories(titles),
-        ),
-        Section(
-            "1c",
-            "recipients",
-            _("Who receives it"),
-            _("Everybody outside who receives data or processes it, by name, and who within the company may see what."),
-            [*_recipients(records, titles), *_within()],
-        ),
-        Section(
-            "1d",
-            "periods",
-            _("How long it is kept"),
-            _("Counted from the day on which it was observed; then it is deleted by itself."),
-            _periods(titles),
-        ),
-        Section("1e", "rights", _("Your rights"), _("Each is a button under Requests or Choices."), _rights()),
-        Section(
-            "1f",
-            "complaint",
-            _("Complaint"),
-            _("You can complain to the supervisory authority at any time, without asking your company first."),
-            _complaint(controller),
-        ),
-        Section(
-            "1g",
-            "sources",
-            _("Where it comes from"),
-            _("Whatever you did not enter yourself comes from these."),
-            _sources(),
-        ),
-        Section(
-            "1h",
-            "automated",
-            _("Automated decisions"),
-            _("Whether anything is decided about you by a program alone, profiling included."),
-            [_automated(each, records) for each in purposes],
-        ),
-        Section(
-            "2",
-            "transfers",
-            _("Safeguards for transfers abroad"),
-            _("What protects the data of those who receive it in another country."),
-            _transfers(),
-        ),
-    ]
+    rows = {
+        "purposes": [_purpose(each, records) for each in purposes],
+        "categories": _categories(titles),
+        "recipients": [*_recipients(records, titles), *_within()],
+        "periods": _periods(titles),
+        "rights": _rights(),
+        "complaint": _complaint(Controller.objects.first()),
+        "sources": _sources(),
+        "automated": [_automated(each, records) for each in purposes],
+        "transfers": _transfers(),
+    }
+    return [Section(item, key, str(title), str(says), rows[key]) for item, key, title, says in HEADS]
 
 
 def _purpose(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:

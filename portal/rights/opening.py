@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,8 +30,10 @@ def actor_key(by: Actor) -> str:
     return f"{by.kind}:{by.id}"
 
 
-def digest(asked: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def digest(asked: dict[str, Any], subject_id: UUID, received_at: datetime | None) -> str:
+    """Name what was asked, so that a key that comes again is known to mean the same."""
+    whole = asked | {"subject_id": str(subject_id), "received_at": received_at.isoformat() if received_at else ""}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def reused() -> NotAllowed:
