@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -13,11 +14,13 @@ from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
 from portal.people import actions as people
 from portal.people.models import Employee
+from portal.rights import holding, kept, plans
 from portal.rights.leaving import actions
 from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
 from portal.rights.leaving.values import account_ends
-from portal.rights.models import SubjectRequest
-from portal.rights.values import CLOSED_STATES, OpenedBy, State
+from portal.rights.models import StepRun, SubjectRequest
+from portal.rights.opening import act
+from portal.rights.values import OpenedBy, State
 
 BATCH = 200
 LEFT = Exists(Departure.objects.filter(pk=OuterRef("pk")))
@@ -54,14 +57,34 @@ def come_back(employee: Employee) -> None:
     """Undo it for somebody who is employed again: no code opens anything, and the account stays."""
     Departure.objects.filter(pk=employee.pk).delete()
     AccessCode.objects.for_subject(employee.pk).delete()
-    open_ones = SubjectRequest.objects.for_subject(employee.pk).exclude(state__in=CLOSED_STATES)
-    open_ones.filter(account=True).update(
-        state=State.WITHDRAWN,
-        reason=_("The person is employed again."),
-        closed_at=timezone.now(),
-        lease_until=None,
-        attempt=F("attempt") + 1,
-    )
+    open_ones = SubjectRequest.objects.select_for_update(of=("self",)).for_subject(employee.pk).open()
+    for request in open_ones.filter(account=True):
+        _stay(request)
+
+
+def _stay(request: SubjectRequest) -> None:
+    """Take the erasure of an account back; one that has begun ends as a deletion of the data: some of it is gone."""
+    # The newer token keeps a worker that is at it from writing anything more.
+    said: dict[str, Any] = {"account": False, "attempt": F("attempt") + 1, "lease_until": None, "wake_at": None}
+    if not request.lead.is_begun:
+        reason = _("The person is employed again.")
+        said = said | {"account": True, "state": State.WITHDRAWN, "reason": reason, "closed_at": timezone.now()}
+        act(Action.REQUEST_CANCELLED, request, SYSTEM)
+        holding.let_go(request)
+    SubjectRequest.objects.filter(pk=request.pk).update(**said)
+    request.refresh_from_db()
+    if request.is_open and request.joined_to is None:
+        _plan_without_account(request)
+    # A restore must not take up again what stood before.
+    kept.keep(request)
+
+
+def _plan_without_account(request: SubjectRequest) -> None:
+    """Give a request whose fence stands the steps of a deletion of data, each where it was; none of the account."""
+    names = plans.names_for(request)
+    request.steps.exclude(name__in=names).delete()
+    for position, name in enumerate(names):
+        StepRun.objects.update_or_create(request=request, name=name, defaults={"position": position})
 
 
 def _end_accounts() -> list[UUID]:
