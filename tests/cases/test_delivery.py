@@ -7,6 +7,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -107,6 +108,25 @@ def test_one_half_alone_or_a_wrong_code_opens_nothing(lea, rosa, ready):
 def test_it_opens_three_times_and_no_more(lea, rosa, ready):
     first, second = halves(ready, lea, rosa)
     assert [fetch(first, second).status_code for _time in range(4)] == [200, 200, 200, 422]
+
+
+def test_what_could_not_be_handed_out_uses_nothing_up(lea, rosa, ready):
+    first, second = halves(ready, lea, rosa)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_act RENAME TO audit_act_away")
+        try:
+            assert [fetch(first, second).status_code for _time in range(3)] == [503] * 3
+        finally:
+            cursor.execute("ALTER TABLE audit_act_away RENAME TO audit_act")
+    assert fetch(first, second).status_code == 200
+
+
+def test_what_was_fetched_three_times_is_not_kept_longer_for_a_new_code(lea, rosa, ready):
+    first, second = halves(ready, lea, rosa)
+    assert [fetch(first, second).status_code for _time in range(3)] == [200] * 3
+    with pytest.raises(NotAllowed, match="three times"):
+        delivery.make(request=ready, by=staff(lea))
+    assert Bundle.objects.get().expires_at < timezone.now() + timedelta(hours=2)
 
 
 @pytest.mark.parametrize("over", ["expired", "ended", "replaced", "copy removed"])

@@ -256,6 +256,18 @@ def test_what_stayed_unknown_is_emptied_after_two_years(hana, lea, stranger):
     assert (stranger.body, list(objects.names("cases/"))) == ({}, [])
 
 
+def test_a_long_letter_with_long_notes_can_be_matched_and_loses_no_word(become, lea, hana, ada):
+    words = " ".join(f"word{number:05}" for number in range(990))
+    record(become(hana), letter(text=words, file=upload()))
+    found = Intake.objects.get()
+    become(lea).post(f"/queue/unknown/{found.pk}/note/", {"text": "Called back. " * 700})
+    assert match(become(lea), found, ada).status_code == 302
+    first, *others = Entry.objects.order_by("at")
+    whole = "".join([first.text, *(each.text for each in others)])
+    assert whole.count("word") == 990 and whole.count("Called back.") == 700
+    assert len(others) == 1 and File.objects.get().entry == first
+
+
 def test_a_match_that_fails_halfway_leaves_the_letter_where_it_was(lea, ada, stranger, monkeypatch):
     def away(*_args, **_how):
         raise OSError("the disk is full")

@@ -297,6 +297,14 @@ def test_it_opens_a_copy_receipts_and_a_deletion_without_the_sign_in(left, soon)
     assert client.get(f"/leavers/requests/{erasure.pk}/certificate.json").json()["certificate"]
 
 
+def test_asking_for_the_head_of_a_copy_uses_no_download_up(left, soon):  # noqa: F811
+    client, _next = come_in(left[1])
+    client.post("/leavers/copy/")
+    request = carry_out(SubjectRequest.objects.get(kind=Kind.ACCESS))
+    assert client.head(f"/leavers/requests/{request.pk}/download").status_code == 405
+    assert request.bundle.downloads == 0
+
+
 def test_it_opens_the_deletion_of_the_account_with_everything(left, soon):  # noqa: F811
     ada, code = left
     client, following = come_in(code)

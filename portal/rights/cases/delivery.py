@@ -6,6 +6,8 @@ the other once to another, and they reach the person on two ways.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import in_line
 from portal.rights import codes
 from portal.rights.actions import Download, download
+from portal.rights.bundle import downloads_left
 from portal.rights.cases.models import HandOver, Intake
 from portal.rights.cases.values import Delivery
 from portal.rights.handling import cannot_decide, must_handle, why_not_handle
@@ -40,6 +43,9 @@ def why_not(request: SubjectRequest) -> str:
         return _("The person fetches this copy in Daylight, when they sign in.")
     if request.state not in {State.READY, State.DELIVERED}:
         return _("The copy is not ready yet.")
+    copy = Bundle.objects.filter(request=request.lead).first()
+    if copy is not None and not downloads_left(copy):
+        return _("The copy was fetched three times, which is as often as one can be.")
     return ""
 
 
@@ -109,4 +115,17 @@ def fetch(typed: str) -> Download:
     if found is None or not row.update(uses=F("uses") + 1):
         raise NotAllowed("code.wrong", _("This code opens nothing: it is mistyped, used up, or its time is over."))
     holder = Actor(ActorKind.PERSON, f"{HANDED_OUT_AS}:{found.pk}", role=HANDED_OUT_AS)
-    return download(request=found.request, by=holder)
+    with _given_back(found):
+        return download(request=found.request, by=holder)
+
+
+@contextmanager
+def _given_back(code: HandOver) -> Iterator[None]:
+    """Give a use back if nothing was handed out for it, such as while no access can be written down."""
+    handed_out = False
+    try:
+        yield
+        handed_out = True
+    finally:
+        if not handed_out:
+            HandOver.objects.filter(pk=code.pk).update(uses=F("uses") - 1)

@@ -21,7 +21,7 @@ from portal.rights import deadlines
 from portal.rights.actions import open_request
 from portal.rights.cases import actions
 from portal.rights.cases.models import Entry, File, Intake
-from portal.rights.cases.values import ENDINGS, Delivery, EntryKind, Identity, IntakeState, Upload
+from portal.rights.cases.values import ENDINGS, LONGEST_TEXT, Delivery, EntryKind, Identity, IntakeState, Upload
 from portal.rights.handling import cannot_decide
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key
@@ -227,14 +227,18 @@ def _become(intake: Intake, person: Employee, came: Came, by: Actor) -> SubjectR
 
 
 def _keep_words(request: SubjectRequest, text: str, files: list[File], by: Actor) -> None:
-    """Keep what came in as the first note of the case."""
+    """Keep what came in as the first notes of the case."""
     if not (text.strip() or files):
         return
     words = text.strip() or _("What came in is in the file.")
-    entry, _none = actions.prepared(EntryKind.NOTE, request, words, by, ())
-    for each in files:
-        each.entry = entry
-    actions.save(entry, files)
+    # With what was noted since, it may be longer than one note.
+    pieces = [words[start : start + LONGEST_TEXT] for start in range(0, len(words), LONGEST_TEXT)]
+    for piece in filter(str.strip, pieces):
+        entry, _none = actions.prepared(EntryKind.NOTE, request, piece, by, ())
+        for each in files:
+            each.entry = entry
+        actions.save(entry, files)
+        files = []
 
 
 def _open_one(intake: Intake) -> Intake:

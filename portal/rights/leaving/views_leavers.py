@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from consent.values import Closed
 from portal.audit import trail
@@ -135,7 +135,7 @@ def request_page(request: HttpRequest, me: Leaver, found: SubjectRequest) -> Htt
     return render(request, "leaving/request.html", pages.one(found))
 
 
-@require_safe
+@require_GET
 @leaver_request
 def download(request: HttpRequest, me: Leaver, found: SubjectRequest) -> HttpResponse:
     """Send the archive; the access is committed before a byte leaves, or nothing leaves."""
