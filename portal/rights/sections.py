@@ -51,7 +51,9 @@ def _rows(request: SubjectRequest, rows: list[Row]) -> bytes:
     if _ending(request) == "jsonl":
         return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["nothing"], lineterminator="\n")
+    # What was said of a directory entry has other fields than what was said of a stretch.
+    heads = list(dict.fromkeys(name for row in rows for name in row)) or ["nothing"]
+    writer = csv.DictWriter(out, fieldnames=heads, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: tables.safe(_cell(value)) for name, value in row.items()})

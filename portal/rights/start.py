@@ -51,11 +51,14 @@ def page(request: SubjectRequest, entries: list[Entry]) -> bytes:
     """Return a page that needs nothing but itself: no script, no image, no address outside the archive."""
     me, by_entry = request.subject_id, _receipts(entries)
     whole = request.kind == Kind.ACCESS
-    decided, looked = _with_receipts(sections.decisions(me), by_entry), _with_receipts(sections.looks(me), by_entry)
+    decided = _with_receipts(sections.decisions(me), by_entry) if whole else []
+    looked = _with_receipts(sections.looks(me), by_entry) if whole else []
     told = sections.article_15(request) if whole else []
     months = _months(entries)
     context = {
         "request": request,
+        # What goes to another service says nothing of how somebody answered, or who looked.
+        "whole": whole,
         "style": days.style(),
         "entries": [entry for entry in entries if not (days.day_of(entry.path) or _index_of(entry.path))],
         "receipts": sum(1 for entry in entries if _index_of(entry.path)),

@@ -9,7 +9,7 @@ import pytest
 from consent import actions as decisions
 from consent.values import Scope
 from portal.register.models import Source
-from portal.rights.redress import restricting
+from portal.rights.redress import rectifying, restricting
 from portal.rights.values import Kind
 from tests.makers import make_flow, make_purpose
 from tests.rights.conftest import ask, at, carry_out, make_events, person, store, unzip
@@ -36,6 +36,17 @@ def test_the_persons_own_copy_holds_what_they_restricted(recorded, format):
     restricting.ask(subject_id=recorded.pk, by=person(recorded), scope=SCROLLING, ground="legal_claims")
     files = unzip(carry_out(ask(recorded, Kind.ACCESS, format=format)))
     assert format == "parquet" or any(b"-120.5" in files[name] for name in data_of(files))
+
+
+@FORMATS
+def test_a_copy_tells_of_a_disputed_stretch_and_of_a_disputed_entry(recorded, format):
+    me = {"subject_id": recorded.pk, "by": person(recorded)}
+    rectifying.ask_events(**me, scope=Scope(from_ms=at(2), to_ms=at(1)), wrong="not_me")
+    rectifying.ask_profile(**me, field="department", right="Hydrology")
+    files = unzip(carry_out(ask(recorded, Kind.ACCESS, format=format)))
+    listed = next(body for name, body in files.items() if name.startswith("disputes."))
+    assert b"Hydrology" in listed
+    assert b"not_me" in listed
 
 
 @pytest.fixture
@@ -70,6 +81,7 @@ def test_data_for_another_service_says_what_each_field_is_and_nothing_of_art_15(
     files = unzip(carry_out(ask(recorded, Kind.PORTABILITY, format="jsonl")))
     assert any("schema" in name or "datapackage" in name for name in files)
     assert not {"article-15.json", "accesses.jsonl", "register.json"} & files.keys()
+    assert not [name for name in (b"Your decisions", b"Who looked", b"receipts") if name in files["index.html"]]
     row = json.loads(files["data/scrolling.jsonl"].splitlines()[0])
     assert row["deltaY"] == -120.5
 
