@@ -411,6 +411,15 @@ def test_renewing_places_the_same_again_for_a_second_person_to_confirm(recorded,
     assert (again.scope, again.reason, again.confirmed_at) == (hold.scope, hold.reason, None)
 
 
+@pytest.mark.parametrize("ended", [{}, {"released_at": timezone.now()}])
+def test_one_person_does_not_hold_for_ever_by_placing_the_same_again(recorded, lea, lou, ended):
+    hold = place(recorded, lea)
+    Hold.objects.filter(pk=hold.pk).update(placed_at=timezone.now() - timedelta(days=6), **ended)
+    with pytest.raises(NotAllowed, match="somebody else places it"):
+        holds.renew(hold=hold, until=timezone.now() + timedelta(days=300), by=actor_for(lea))
+    assert holds.renew(hold=hold, until=timezone.now() + timedelta(days=300), by=actor_for(lou)).is_standing
+
+
 def test_its_reason_is_kept_sealed_and_no_act_tells_it(recorded, lea):
     hold = place(recorded, lea)
     assert Hold.objects.get().reason == "A claim about March."

@@ -18,7 +18,7 @@ from portal.audit.values import Action, Actor, ActorKind
 from portal.outbox import actions as outbox
 from portal.people.subjects import find, in_line
 from portal.rights.holds.models import Hold
-from portal.rights.holds.values import GROUNDS, LONGEST
+from portal.rights.holds.values import AGAIN_AFTER, GROUNDS, LONGEST, MENDED_WITHIN, meet
 from portal.rights.values import NotAllowed
 
 PERMISSION = "holds.handle"
@@ -40,6 +40,7 @@ def place(
     """Keep something from being erased, from this commit on; raises NotAllowed."""
     _may(subject_id, by)
     _check(ground, legal_basis, reason, until)
+    _not_again(subject_id, scope, by)
     hold = Hold(
         subject_id=subject_id,
         matter=matter.strip(),
@@ -74,6 +75,18 @@ def _check(ground: str, legal_basis: str, reason: str, until: datetime) -> None:
         raise NotAllowed("reason.missing", _("Name the legal basis, and write the reason: the person reads it."))
     if not now < until <= now + LONGEST:
         raise NotAllowed("hold.end", _("A hold ends within a year; it can be renewed."))
+
+
+def _not_again(subject_id: UUID, scope: Scope, by: Actor) -> None:
+    """What nobody has vouched for, the same person does not place once more: one alone holds for a week."""
+    now = timezone.now()
+    mine = Hold.objects.for_subject(subject_id).filter(placed_by=by.id, confirmed_at=None)
+    # A mistake can be put right for a day.
+    lately = mine.filter(placed_at__gt=now - AGAIN_AFTER, placed_at__lt=now - MENDED_WITHIN)
+    if any(meet(each.wanted, scope) for each in lately):
+        raise NotAllowed(
+            "hold.unconfirmed", _("Nobody has confirmed your last hold on this, so somebody else places it.")
+        )
 
 
 @transaction.atomic

@@ -11,6 +11,9 @@ from portal.rights.values import Refusal
 LONGEST = timedelta(days=365)
 # What one person placed and nobody confirmed lapses.
 UNCONFIRMED = timedelta(days=7)
+# Whoever placed that may place the same again only within a day, to mend it, or so much later.
+MENDED_WITHIN = timedelta(days=1)
+AGAIN_AFTER = timedelta(days=90)
 # What may keep data from an erasure (GDPR Art. 17(3)).
 GROUNDS = (
     Refusal.LEGAL_CLAIMS,
