@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate
 from consent.actions import Recorded
-from consent.values import Basis, Scope
+from consent.values import Basis, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ReadPurpose
 from portal.events import devices
@@ -232,6 +232,9 @@ def download(*, request: SubjectRequest, by: Actor) -> Download:
     Must be called outside any transaction: the access is committed before the first byte.
     """
     archive = bundle.opened(request.lead)
+    if _restricted_since(request, archive.bundle.made_at):
+        message = _("Some of it was restricted since this copy was made. Ask for another one, which is without it.")
+        raise NotAllowed("bundle.gone", message)
     with bundle.claimed(archive.bundle):
         trail.access(
             Action.BUNDLE_DOWNLOADED,
@@ -242,3 +245,10 @@ def download(*, request: SubjectRequest, by: Actor) -> Download:
         )
     bundle.mark_handed_out(request.lead)
     return Download(f"daylight-{request.received:%Y-%m-%d}.zip", archive.size, archive.chunks())
+
+
+def _restricted_since(request: SubjectRequest, made_at: datetime) -> bool:
+    """Return whether a program would get what is out of use for all but the person."""
+    state = gate.read(request.subject_id) if request.opened_by == OpenedBy.CLIENT else None
+    standing = [each.from_ms for each in state.restrictions if each.stands] if state else []
+    return any(since >= milliseconds(made_at) for since in standing)

@@ -10,15 +10,15 @@ from django.utils import timezone
 from consent import gate
 from consent.values import Scope
 from portal.audit.models import Act
-from portal.audit.values import Action
+from portal.audit.values import Action, Actor, ActorKind
 from portal.events import reading, restricting
 from portal.outbox.models import Mail
-from portal.rights import handling
+from portal.rights import actions, handling
 from portal.rights.redress import restricting as verbs
 from portal.rights.redress.models import Lifting
 from portal.rights.values import Kind, NotAllowed
 from tests.makers import make_employee
-from tests.rights.conftest import ask, at, make_events, person, store, stored
+from tests.rights.conftest import ask, at, carry_out, make_events, person, store, stored
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 SCROLLING = Scope(categories=frozenset({"scrolling"}))
@@ -157,3 +157,14 @@ def test_the_note_is_sealed_and_stands_nowhere_in_clear(recorded):
     assert request.details == {"text": "My colleague sat there."}
     assert b"colleague" not in bytes(request.sealed_details)
     assert request.note == ""
+
+
+def test_a_program_is_not_handed_a_copy_that_holds_what_was_restricted_since(recorded):
+    bot = Actor(ActorKind.CLIENT, "bot", label="HR automation")
+    asked = {"kind": Kind.ACCESS, "subject_id": recorded.pk, "by": bot, "opened_by": "client"}
+    before, own = carry_out(actions.open_request(**asked)), carry_out(ask(recorded))
+    restrict(recorded)
+    assert code_of(actions.download, request=before, by=bot) == "bundle.gone"
+    assert actions.download(request=own, by=person(recorded)).size
+    after = carry_out(actions.open_request(**asked))
+    assert after.pk != before.pk and actions.download(request=after, by=bot).size
