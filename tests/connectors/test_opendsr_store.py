@@ -179,6 +179,20 @@ def test_the_token_goes_to_no_other_address_that_the_system_names(recorded, crm,
     assert [call.headers.get("authorization") for call in other.calls] == [None]
 
 
+@pytest.mark.parametrize("where", ["https://127.0.0.1:{port}/", "https://localhost:99999/", "https://[/"])
+def test_what_it_names_leads_to_no_other_system_inside_and_spoils_nothing(recorded, crm, issuer, settings, where):
+    settings.STORE_TRIES = 1
+    settings.EGRESS_INTERNAL_HOSTS = ["localhost", "127.0.0.1"]
+    with Receiver(issuer.issue("127.0.0.1")) as inner:
+        settings.EGRESS_PORTS = [*settings.EGRESS_PORTS, inner.port]
+        inner.answer = (200, {"Content-Type": "application/json"}, b"what others must not read")
+        named = {"results_url": where.format(port=inner.port)}
+        crm.spoil = lambda call, status, said: (status, said | named if "request_status" in said else said)
+        request = go_on(ask(recorded))
+    assert inner.calls == []
+    assert request.state == "needs_attention" and "not one that is called" in request.reason
+
+
 def test_what_it_cancelled_is_asked_again_under_another_number_once_somebody_let_it_go_on(recorded, crm):
     crm.settles = "cancelled"
     request = go_on(ask(recorded, Kind.ERASURE))
