@@ -20,6 +20,8 @@ APPEND_ONLY = {
 }
 # Rows of these change, and go with the account alone.
 LASTING = {"consent.gate"}
+# Django's own list: `find_marker` reads every table, and says so of one that it cannot.
+READ_ONLY = ("django_migrations",)
 # What the role may have done for it that it may not do (leaving.0002): each guards itself.
 FUNCTIONS = {"default": ("public.forget_account(uuid)",)}
 
@@ -41,6 +43,8 @@ def grant(using: str = "default", **kwargs: Any) -> None:
             name = connection.ops.quote_name(table)
             cursor.execute(f"REVOKE ALL ON {name} FROM {ROLE}")
             cursor.execute(f"GRANT {rights} ON {name} TO {ROLE}")
+        for table in present.intersection(READ_ONLY):
+            cursor.execute(f"GRANT SELECT ON {connection.ops.quote_name(table)} TO {ROLE}")
         for function in FUNCTIONS.get(using, ()):
             cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
             if cursor.fetchone()[0]:

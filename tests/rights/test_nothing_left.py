@@ -8,8 +8,10 @@ import secrets
 import pytest
 import redis
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from consent.values import Scope
+from portal import grants
 from portal.events import reading
 from portal.rights import searching, stores
 from portal.rights.models import SubjectRequest
@@ -112,6 +114,18 @@ def test_a_binary_column_alone_is_enough_to_be_found(recorded, marker):
 def test_a_marker_that_chance_could_find_is_refused():
     with pytest.raises(CommandError):
         call_command("find_marker", "short")
+
+
+@pytest.mark.parametrize("alias", searching.DATABASES)
+def test_the_role_of_the_commands_can_read_every_table(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [grants.ROLE])
+        if not cursor.fetchone():
+            cursor.execute(f"CREATE ROLE {grants.ROLE} LOGIN PASSWORD 'app'")
+        grants.grant(alias)
+        as_role = searching.TABLES.replace("has_table_privilege(", f"has_table_privilege('{grants.ROLE}', ")
+        cursor.execute(as_role)
+        assert [table for _schema, table, readable in cursor.fetchall() if not readable] == []
 
 
 def test_the_command_says_how_much_it_read(recorded, marker, capsys):
