@@ -83,6 +83,22 @@ def _facts() -> Iterator[Any]:
             yield line.get(journal.FORGOTTEN)
 
 
+def founded() -> frozenset[str]:
+    """Return who the journal says was forgotten; raises ValueError where no leaf, of its own or of the tree, says so.
+
+    These lines are in clear, since no key is left: anybody could write one.
+    """
+    lines = list(outside.lines(journal.path()))
+    claims = [_claim(line.get(journal.FORGOTTEN)) for line in lines if line.get("kind") == journal.FORGOTTEN]
+    wanted = {claim[0] for claim in claims if claim}
+    leaves = {line["idx"]: line["entry"] for line in lines if line.get("kind") == journal.LEAF}
+    entries = {idx: base64.b64decode(leaves[idx]) for idx in wanted & leaves.keys()}
+    entries |= {each.idx: bytes(each.entry) for each in LedgerLeaf.objects.filter(pk__in=wanted)}
+    if not all(claim and claim[1].fits(entries.get(claim[0], b"")) for claim in claims):
+        raise ValueError("no leaf says that this person was forgotten")
+    return frozenset(str(claim[1].record["subject_id"]) for claim in claims if claim)
+
+
 def _claim(facts: Any) -> tuple[int, leaf.Opened] | None:
     """Return what a line says; nothing, so that the opening is missed, if the line was damaged."""
     try:

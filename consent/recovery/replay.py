@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connections, router, transaction
 
-from consent import checkpoints, journal, leaf, ledger, outside, tree
+from consent import checkpoints, forgotten, journal, leaf, ledger, outside, tree
 from consent.models import Checkpoint, Decision, Gate, LedgerLeaf, Notice, NoticeVersion, Purpose
 from consent.note import Head
 from consent.ports import CannotOpen
@@ -107,9 +107,11 @@ def _append(chunk: list[Facts], parts: Parts, told: Told) -> int:
 
 
 def _forgotten() -> frozenset[str]:
-    """Return who was forgotten since: of them nothing is put back."""
-    lines = (line.get(journal.FORGOTTEN) for line in outside.lines(journal.path()))
-    return frozenset(str(facts["subject_id"]) for facts in lines if isinstance(facts, dict) and "subject_id" in facts)
+    """Return who was forgotten since: of them nothing is put back. What a line removes nothing brings back."""
+    try:
+        return forgotten.founded()
+    except ValueError as error:
+        raise CannotReplay("the journal says that somebody was forgotten, and no leaf does") from error
 
 
 def _bare(line: Facts, gone: frozenset[str]) -> Facts:

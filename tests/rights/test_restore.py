@@ -7,12 +7,12 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
 from consent import actions as decisions
-from consent import gate, ledger
+from consent import gate, journal, ledger, outside
 from consent.models import Decision, LedgerLeaf, NoticeVersion, Opening
 from consent.recovery import replay
 from consent.values import Closed, Scope
@@ -28,7 +28,7 @@ from portal.rights.holds.models import Hold
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind, Refusal
 from portal.stack.postgres import wheel
-from portal.vault import cache, objects
+from portal.vault import cache, keys, objects
 from tests.makers import make_purpose
 from tests.rights.conftest import ask, at, carry_out, make_events, person, store, stored
 from tests.rights.test_forgotten_account import close, end_account, naming
@@ -317,3 +317,20 @@ def test_somebody_whose_account_was_erased_since_is_forgotten_again(recorded, be
     assert [bytes(each.entry) for each in LedgerLeaf.objects.all()] == before
     assert list(objects.names(f"segments/{recorded.pk}")) == []
     assert ledger.verify() is None
+
+
+@pytest.mark.parametrize("leaf_of", ["nobody", "another"])
+def test_a_forged_line_of_the_journal_forgets_nobody(recorded, ben, backup, leaf_of):
+    folder = backup()
+    there = stored(recorded)
+    idx = Opening.objects.filter(subject_id=recorded.pk).first().pk if leaf_of == "another" else 999
+    said = {"subject_id": str(recorded.pk), "idx": str(idx), "salt": "eA==", "kind": "forgotten"}
+    said |= {"at": "2026-01-01T00:00:00.000Z", "certificate_sha256": ""}
+    restore(folder)
+    line = {"kind": "forgotten", "leaves": journal.size(), "forgotten": said}
+    outside.append(journal.path(), [line])
+    with pytest.raises(CommandError, match="no leaf does"):
+        apply_journal()
+    assert ledger.closed()
+    assert keys.epochs(recorded.pk)
+    assert stored(recorded) == there
