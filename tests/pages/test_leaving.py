@@ -376,6 +376,17 @@ def test_what_hr_asks_to_be_erased_waits_for_a_second_person(left, hana, client)
     assert SubjectRequest.objects.get(account=True).state == "in_review"
 
 
+def test_a_last_day_long_ago_erases_nothing_without_a_second_person(hana, ada, client):
+    sign_in(client, hana)
+    day = timezone.localdate() - timedelta(days=400)
+    client.post("/queue/leavers/", {"number": ada.employee_number, "last_day": day.isoformat(), "now": "on"})
+    assert schedule.sweep() == []
+    assert not SubjectRequest.objects.exists()
+    departure = Departure.objects.get()
+    assert departure.left_on == day
+    assert departure.erase_on == timezone.localdate() + timedelta(days=30)
+
+
 def test_nobody_has_the_account_of_somebody_employed_erased(ada):
     with pytest.raises(NotAllowed):
         actions.end_account(subject_id=ada.pk, by=person(ada))

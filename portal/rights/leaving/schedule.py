@@ -17,7 +17,7 @@ from portal.people.models import Employee
 from portal.rights import holding, kept, plans
 from portal.rights.leaving import actions
 from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
-from portal.rights.leaving.values import account_ends
+from portal.rights.leaving.values import account_ends_once_known
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.opening import act
 from portal.rights.values import OpenedBy, State
@@ -41,8 +41,9 @@ def sweep() -> list[UUID]:
 @transaction.atomic
 def depart(employee: Employee) -> Departure:
     """Set the day on which the account ends, and have a code sent if the person chose where; safe to repeat."""
-    left_on = min(employee.leaves_on or timezone.localdate(), timezone.localdate())
-    days = {"left_on": left_on, "erase_on": account_ends(left_on)}
+    today = timezone.localdate()
+    left_on = min(employee.leaves_on or today, today)
+    days = {"left_on": left_on, "erase_on": account_ends_once_known(left_on, today)}
     departure, is_new = Departure.objects.get_or_create(pk=employee.pk, defaults=days)
     if is_new:
         facts = {"left_on": left_on.isoformat(), "erase_on": departure.erase_on.isoformat()}

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 MOST_TRIES = 5
 FIRST_PAUSE = timedelta(minutes=1)
+# How long somebody who left has at least, whatever day was noted, before their account goes by itself.
+LEAST_DAYS = 30
 # What a person is given to keep before everything else of theirs goes.
 RECEIPTS, CERTIFICATE = "receipts.zip", "certificate.json"
 KEPT = {RECEIPTS: "application/zip", CERTIFICATE: "application/json"}
@@ -43,6 +45,11 @@ class Address:
 def account_ends(left_on: date) -> date:
     """Return on which day the account of somebody who left is erased by itself."""
     return left_on + timedelta(days=settings.LEAVER_ACCOUNT_DAYS)
+
+
+def account_ends_once_known(left_on: date, today: date) -> date:
+    """Return the same for a day that became known only today: a date written too far back erases nothing at once."""
+    return max(account_ends(left_on), today + timedelta(days=min(LEAST_DAYS, settings.LEAVER_ACCOUNT_DAYS)))
 
 
 def code_ends(erase_on: date) -> date:
