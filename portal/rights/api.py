@@ -223,7 +223,7 @@ def extend(request: HttpRequest, request_id: UUID, body: ExtendIn) -> dict[str, 
 
 @router.post(f"{ONE}/cancel", auth=Bearer("requests.handle"), response=RequestOut, openapi_extra=CONFLICTS)
 def cancel(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    """Take a request back that this program opened, until its first irreversible step."""
+    """Take a request back until its first irreversible step; what a person asked for themselves only they take back."""
     return _decided(request, request_id, handling.cancel)
 
 
