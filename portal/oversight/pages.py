@@ -131,7 +131,7 @@ def drafts(reader: Employee) -> dict[str, Any]:
     """Return what waits for approval, what it would do, and whether this person may say yes to it."""
     pending = list(PolicyDraft.objects.pending().prefetch_related("approvals"))
     policies = [from_document(each.document) for each in pending]
-    found = preview.look(policies) if policies else Preview((), (), (), (), changes=False)
+    found = preview.look(policies) if policies else Preview((), (), (), (), (), changes=False)
     return {
         "drafts": pending,
         "found": found,

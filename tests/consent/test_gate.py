@@ -59,11 +59,13 @@ def test_what_is_older_than_the_yes_is_withheld_but_for_imports(given):
     assert why_not(given, now_ms() - DAY_MS, imported=True) is None
 
 
-def test_a_leaver_has_no_grant_until_admitted_again(given):
+def test_a_leaver_who_returns_has_no_grant_until_they_answer_anew(given):
     actions.deactivate(subject_id=given)
     assert why_not(given) == Withheld.NOT_PERMITTED
     actions.admit(subject_id=given)
-    assert why_not(given) is None
+    assert why_not(given) == Withheld.NOT_PERMITTED
+    actions.give(subject_id=given, purpose_key="train", path="/choices/")
+    assert why_not(given, now_ms() + 1000) is None
 
 
 def test_a_pause_withholds_what_was_observed_in_it_for_imports_too(given):

@@ -62,7 +62,13 @@ def done(request: HttpRequest, found: SubjectRequest, do: Callable[..., Any], sa
         messages.success(request, says)
     except NotAllowed as error:
         messages.error(request, error.detail)
-    return redirect("case", pk=found.pk)
+    return _back(found)
+
+
+def _back(found: SubjectRequest) -> HttpResponse:
+    """Lead to the case, or to the queue once the case is nobody's to look at."""
+    found.refresh_from_db()
+    return redirect("queue") if found.is_private else redirect("case", pk=found.pk)
 
 
 def _decided(
@@ -76,8 +82,7 @@ def _decided(
     except Closed:
         return render(request, "closed.html", status=503)
     tasks.nudge(found.lead.pk)
-    found.refresh_from_db()
-    return redirect("queue") if found.is_private else redirect("case", pk=found.pk)
+    return _back(found)
 
 
 def _outcome(decided: SubjectRequest) -> str:

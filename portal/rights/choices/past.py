@@ -73,9 +73,9 @@ def moment(subject_id: UUID, at: datetime) -> Moment:
     own = list(Act.objects.for_subject(subject_id).filter(action__in=OF_PERSON, at__lte=at).order_by("at", "pk"))
     acts = list(Act.objects.filter(action__in=OF_ALL, subject_id=None, at__lte=at).order_by("at", "pk"))
     present = not _is_last(own, Action.EMPLOYEE_DEACTIVATED, _returned)
-    answers = _answers(subject_id, at, own, acts)
-    grants = {key: each.grant for key, each in answers.items() if each.grant}
     row = Gate.objects.filter(pk=subject_id).first()
+    answers = _answers(subject_id, at, own, acts, since=_back_since(own, row))
+    grants = {key: each.grant for key, each in answers.items() if each.grant}
     state = GateState(
         subject_id=subject_id,
         version=0,
@@ -92,6 +92,13 @@ def _returned(act: Act) -> bool:
     return act.action == Action.EMPLOYEE_CHANGED and bool(act.facts.get("returned"))
 
 
+def _back_since(own: Iterable[Act], row: Gate | None) -> datetime | None:
+    """Return when the person last came back: what they had said before stands no more (`Gate.returned_at`)."""
+    if row is None or row.returned_at is None:
+        return None
+    return max((act.at for act in own if _returned(act)), default=None)
+
+
 def _is_last(acts: Iterable[Act], begins: Action, ends: Any) -> bool:
     """Return whether what one act begins was not ended by a later one."""
     begun = False
@@ -103,8 +110,11 @@ def _is_last(acts: Iterable[Act], begins: Action, ends: Any) -> bool:
 # --- answers
 
 
-def _answers(subject_id: UUID, at: datetime, own: Sequence[Act], acts: Sequence[Act]) -> dict[str, Answer]:
+def _answers(
+    subject_id: UUID, at: datetime, own: Sequence[Act], acts: Sequence[Act], since: datetime | None
+) -> dict[str, Answer]:
     decisions = Decision.objects.for_subject(subject_id).filter(at__lte=at).order_by("leaf_idx")
+    decisions = decisions.filter(at__gt=since) if since else decisions
     newest = _in_force(decisions)
     texts = answered_texts(newest.values())
     purposes = Purpose.objects.in_bulk(list(newest))

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.rights.lines import bytes_of
 from portal.rights.pack import rows
+from portal.rights.tables import plain
 
 FOLDER = "days/"
 EVENTS_A_PAGE = 5_000
@@ -51,7 +52,7 @@ class DayPages:
         shown = table.slice(0, self.left)
         self.left -= len(shown)
         self.cut = self.cut or len(shown) < len(table)
-        whole = pa.concat_tables([*self.held, shown], promote_options="permissive").unify_dictionaries()
+        whole = _joined([*self.held, shown])
         full = max(0, len(whole) - 1) // EVENTS_A_PAGE * EVENTS_A_PAGE
         self.held = [whole.slice(full)]
         if full:
@@ -120,3 +121,10 @@ def style() -> SafeString:
     """Return the stylesheet as an element: a page from a disk must find it within itself."""
     rules = Path(str(finders.find("css/copy.css"))).read_text(encoding="utf-8")
     return format_html("<style>{}</style>", mark_safe(rules))  # noqa: S308  our own file
+
+
+def _joined(parts: list[pa.Table]) -> pa.Table:
+    """Return the rows of all; of a day that is half sealed some come with their texts as such, some with places."""
+    if not all(part.schema.equals(parts[0].schema) for part in parts):
+        parts = [plain(part) for part in parts]
+    return pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
