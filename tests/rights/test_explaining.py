@@ -287,7 +287,7 @@ def test_a_withdrawal_while_the_site_was_closed_counts_from_its_time(past):
     assert line.why.startswith("You had taken your yes back on ")
 
 
-def test_a_closed_account_let_nothing_in_and_an_open_one_again(past):
+def test_a_closed_account_let_nothing_in_and_an_open_one_asks_anew(past):
     with time_machine.travel(START.replace(hour=12, minute=30), tick=True) as clock:
         people.deactivate(employee=Employee.objects.get(pk=past.pk), by=SETTING_UP)
         clock.move_to(START.replace(hour=13))
@@ -295,7 +295,7 @@ def test_a_closed_account_let_nothing_in_and_an_open_one_again(past):
         profile = Profile(**{name: getattr(gone, name) for name in Profile.__dataclass_fields__})
         people.change_employee(employee=gone, profile=profile, by=SETTING_UP)
     assert told(past, at(12, 45))[1] == {"pointer movement and clicks": "Your account was closed."}
-    assert told(past, at(13, 15))[1] == {"pointer movement and clicks": ""}
+    assert told(past, at(13, 15))[1] == {"pointer movement and clicks": "You had not answered."}
 
 
 # --- the command
