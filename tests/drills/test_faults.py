@@ -23,6 +23,7 @@ pytestmark = pytest.mark.drill
 # Opens a request and dies in the commit's own hook, before anybody could be woken.
 DIES_AFTER_COMMIT = """
 import os, sys, uuid, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
 from django.db import transaction
 from portal.audit.values import Actor, ActorKind
@@ -36,7 +37,8 @@ with transaction.atomic():
 """
 # Wakes the workers many times for the same request.
 WAKES_OFTEN = """
-import sys, django
+import os, sys, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
 from portal.rights import tasks
 for _ in range(8):
