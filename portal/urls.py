@@ -35,6 +35,7 @@ api.add_router("", collectors)
 api.add_router("", requests)
 api.add_router("", answers)
 
+handler500 = "portal.views.failed"
 urlpatterns = [
     path("", views.home, name="home"),
     path("choices/", include("portal.rights.choices.urls")),

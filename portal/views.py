@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.db.models import Case, Q, When
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
@@ -51,6 +53,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
     if reason:
         return JsonResponse({"status": "closed", "reason": reason}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer for a mistake of ours, and for a database that is away: that passes by itself, so it is 503."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    text = get_template("503.html" if away else "500.html").render()
+    return HttpResponse(text, status=503, headers={"Retry-After": "5"}) if away else HttpResponse(text, status=500)
 
 
 @require_safe

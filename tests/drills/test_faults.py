@@ -133,7 +133,7 @@ def test_a_lost_cache_signs_nobody_out_and_opens_nothing(place):
         company = Company(stack)
         stack.redis(1).flushdb()
         assert company.ada.get("/requests/").path == "/requests/"
-        assert stack.browser().get("/requests/").path == "/accounts/login/"
+        assert stack.browser().get("/requests/").path.startswith("/accounts/login/")
 
 
 def test_connections_to_the_database_are_cut_again_and_again(place, services):
