@@ -60,8 +60,17 @@ class Life:
     def __init__(self, ada, dice):
         self.ada, self.dice, self.keys = ada, dice, []
         self.named = {"subject_id": ada.pk, "path": "/choices/"}
+        self.begins = [
+            lambda: decisions.give(purpose_key="train", **self.named),
+            lambda: decisions.pause(subject_id=ada.pk, until=datetime.now(UTC) + timedelta(days=1)),
+            self.resume,
+        ]
 
-    def step(self):
+    def step(self, number):
+        """Begin with what any life has, a yes and a pause in it; whatever follows is thrown."""
+        if number < len(self.begins):
+            self.begins[number]()
+            return
         acts = [
             self.decide, self.decide, self.decide, self.pause, self.pause, self.resume, self.restrict, self.lift,
             self.publish, self.leave_or_come, self.retire,
@@ -125,8 +134,8 @@ def test_at_any_moment_the_past_is_what_the_gate_answered_then(ada, seed):
         make_purpose("train", covers={"agent": WIDTHS[1]})
         make_purpose("protect", basis="legitimate_interest", covers={"browser": WIDTHS[2]})
         life = Life(ada, dice)
-        for _each in range(45):
-            life.step()
+        for number in range(45):
+            life.step(number)
             clock.shift(timedelta(seconds=dice.choice([2, 40, 900, 4000, 30000])))
             at = datetime.now(UTC)
             seen.append((at, answers(gate.read(ada.pk), at)))
