@@ -29,6 +29,12 @@ class Source(models.Model):
     owner = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
     blocked_apps = models.JSONField(default=list)
+    # Only these apps are kept, all others are dropped at the door; null where none are named.
+    allowed_apps = models.JSONField(null=True)
+    # How titles and addresses are cut before anything is sealed, and as which version of these rules.
+    redaction = models.JSONField(default=dict)
+    # Web origins whose pages may run the collector of this source.
+    origins = models.JSONField(default=list)
     earlier_recordings = models.TextField(blank=True)
     live_since = models.DateTimeField(null=True)
 
