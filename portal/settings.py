@@ -69,6 +69,9 @@ LETTERS_DIR = Path(env.text("DAYLIGHT_LETTERS_DIR", str(VAR / "letters")))
 LAPSED_CONSENT_DAYS = env.number("LAPSED_CONSENT_DAYS", 30)
 API_CALLS_PER_MINUTE = env.number("API_CALLS_PER_MINUTE", 3000)
 INGEST_BATCHES_PER_MINUTE = env.number("INGEST_BATCHES_PER_MINUTE", 60)
+# Batches that one web process stores at once, and how many more may wait for them; the threads left are for pages.
+INGEST_AT_ONCE = env.number("INGEST_AT_ONCE", 4)
+INGEST_WAITING = env.number("INGEST_WAITING", 8)
 
 # --- calls to other systems: webhooks, connectors, callbacks
 EGRESS_PORTS = [int(port) for port in env.names("EGRESS_PORTS", "443")]

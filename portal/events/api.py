@@ -15,9 +15,9 @@ from ninja import Router, Schema
 from consent import gate
 from consent.values import CATEGORIES, GateState
 from portal import limits
-from portal.events import decode, devices, hot, ingest
+from portal.events import admission, decode, devices, hot, ingest
 from portal.events.gatekeeping import Gatekeeper
-from portal.events.values import Counts
+from portal.events.values import Accepted, Counts
 from portal.http import Problem
 from portal.people.models import Employee
 from portal.people.subjects import subject_or_404
@@ -113,11 +113,25 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
     if token.user_id:
         limits.check("batches", writer, settings.INGEST_BATCHES_PER_MINUTE)
     raw = decode.read_body(request)
+    with admission.doors.enter():
+        accepted = _accept(token, writer, batch, raw)
+    answer = {
+        "batch": accepted.batch,
+        "stored": accepted.stored,
+        "withheld": accepted.withheld,
+        "stripped": accepted.stripped,
+    }
+    return HttpResponse(
+        msgspec.json.encode(answer), status=200 if accepted.replayed else 201, content_type="application/json"
+    )
+
+
+def _accept(token: Token, writer: str, batch: UUID, raw: bytes) -> Accepted:
     envelope = decode.read_batch(raw)
     known, source, employee = _look(token, envelope.source, envelope.subject or None)
     if not token.user_id:
         limits.check("batches", f"{writer}/{employee.pk}", settings.INGEST_BATCHES_PER_MINUTE)
-    accepted = ingest.accept(
+    return ingest.accept(
         writer=writer,
         batch_id=batch,
         source=source,
@@ -127,15 +141,6 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
         arrived=timezone.now(),
         imported=source.kind == Kind.IMPORT,
         known=known,
-    )
-    answer = {
-        "batch": accepted.batch,
-        "stored": accepted.stored,
-        "withheld": accepted.withheld,
-        "stripped": accepted.stripped,
-    }
-    return HttpResponse(
-        msgspec.json.encode(answer), status=200 if accepted.replayed else 201, content_type="application/json"
     )
 
 
