@@ -145,8 +145,8 @@ def _accept(token: Token, writer: str, batch: UUID, raw: bytes) -> Accepted:
 
 
 @router.get("/permissions", auth=Bearer("events.write"), response=Permissions)
-def get_permissions(request: HttpRequest, source: str, subject: str = "") -> HttpResponse:
-    """Say what may be sent of a person now, and why not the rest."""
+def get_permissions(request: HttpRequest, source: str, subject: str = "", app: str = "") -> HttpResponse:
+    """Say what may be sent of a person now, and why not the rest; with `app`, what of that one."""
     token: Token = request.auth  # type: ignore[attr-defined]
     known, named, employee = _look(token, source, subject)
     state = gate.read(employee.pk)
@@ -154,7 +154,10 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "") -> Htt
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     if state is not None:
         devices.asked(known.sender, state)
-    said = _permissions(employee, named, known, state or GateState(employee.pk, 0, 0), _writer(token))
+    keeper = Gatekeeper(
+        state or GateState(employee.pk, 0, 0), named, known, employee, named.kind == Kind.IMPORT, _writer(token)
+    )
+    said = _permissions(keeper, app)
     body = msgspec.json.encode(said)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
@@ -167,16 +170,13 @@ def _matches(asked: str, tag: str) -> bool:
     return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
 
 
-def _permissions(
-    employee: Employee, source: Source, known: hot.Known, state: GateState, writer: str
-) -> dict[str, object]:
+def _permissions(keeper: Gatekeeper, app: str) -> dict[str, object]:
     now = round(timezone.now().timestamp() * 1000)
-    keeper = Gatekeeper(state, source, known, employee, source.kind == Kind.IMPORT, writer)
-    verdicts = {category: keeper.now(category, now) for category in CATEGORIES}
-    until = state.paused_until(now)
+    verdicts = {category: keeper.now(category, now, app) for category in CATEGORIES}
+    until = keeper.state.paused_until(now)
     return {
-        "subject": employee.pk,
-        "source": source.key,
+        "subject": keeper.state.subject_id,
+        "source": keeper.source,
         "paused_until": datetime.fromtimestamp(until / 1000, UTC) if until else None,
         "categories": {
             category: {

@@ -168,19 +168,19 @@ class Gatekeeper:
         reasons = [reason for _flow, reason in asked if reason is not None]
         return Verdict(max(reasons, key=ORDER.__getitem__, default=Withheld.NOT_PERMITTED).value)
 
-    def now(self, category: str, t: int) -> Verdict:
-        """Answer for an app that nothing is known of; typed text is asked for each app that it may come from."""
-        working = self.inside(t)
+    def now(self, category: str, t: int, app: str = "") -> Verdict:
+        """Answer for one app; without, for one that nothing is known of, and of typed text for each it may be from."""
         if self.bar:
             return Verdict(self.bar)
-        if category != CONTENT:
-            return self.judge(category, UNKNOWN_APP, False, t, working)
-        apps = {app for flow in self.flows.get(CONTENT, ()) for app in flow.content_apps}
-        asked = [
-            self.judge(CONTENT, app, app in self.blocked, t, working, self.shut.get(app, NONE)) for app in sorted(apps)
-        ]
+        if app or category != CONTENT:
+            return self._of_app(category, app or UNKNOWN_APP, t)
+        apps = {each for flow in self.flows.get(CONTENT, ()) for each in flow.content_apps}
+        asked = [self._of_app(CONTENT, each, t) for each in sorted(apps)]
         granted = [verdict for verdict in asked if not verdict.reason]
         return max(granted or asked or [NOWHERE], key=lambda verdict: len(verdict.purposes))
+
+    def _of_app(self, category: str, app: str, t: int) -> Verdict:
+        return self.judge(category, app, app in self.blocked, t, self.inside(t), self.shut.get(app, NONE))
 
     def _reason(self, flow: Rule, app: str, hidden: bool, t: int, working: bool) -> Withheld | None:
         if flow.category == CONTENT and (app == UNKNOWN_APP or app not in flow.content_apps):
