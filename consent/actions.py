@@ -336,6 +336,12 @@ def fence(
     journal.append("fence", made | {"subject_id": str(subject_id), "key_epoch": row.key_epoch})
 
 
+@transaction.atomic
+def touch(*, subject_id: UUID) -> None:
+    """Keep stores out until the caller's commit, and have them ask anew: what narrows beside the gate has changed."""
+    _save(_row(subject_id))
+
+
 def _new_key() -> str:
     return secrets.token_hex(8)
 

@@ -100,6 +100,8 @@ CLEAR_COLUMNS = {
     "events.StillSending.day": "a day, not a time; of an installation, whose person does not stand beside it",
     "events.LastFocus.id": _SURROGATE,
     "events.LastFocus.epoch": _EPOCH,
+    "enrolment.Collector.joined": "the day on which a collector was installed, not one of an event",
+    "enrolment.Collector.ended": "the day on which a collector was removed, not one of an event",
     "people.Employee.last_login": "when the person signed in to the portal, not when they worked; never on a page",
     "people.RoleGrant.id": _SURROGATE,
     "people.RoleGrant.at": _ROLE,

@@ -14,6 +14,8 @@ from consent import actions
 from consent.models import NoticeVersion, Purpose
 from consent.values import CATEGORIES
 from portal.audit.values import Actor, ActorKind
+from portal.events.enrolment import joining
+from portal.events.enrolment.values import Said
 from portal.people import granting
 from portal.people.actions import Profile, admit_employee, set_password
 from portal.people.models import ApiClient, Employee
@@ -71,6 +73,27 @@ def make_token(scopes, sources=(), employee=None, may_read_decisions=False, name
     token = Token(type=Token.Type.ACCESS_TOKEN, client=client, user=employee)
     token.set_value(value)
     token.set_scopes(scopes)
+    token.save()
+    return value
+
+
+def make_collector(employee, source="agent", device="ThinkPad", account="ada", state="active", **over) -> str:
+    """Return the token of a collector on one of the person's devices, as if they had confirmed its code.
+
+    `over` is what the device is: ownership, agreed, country.
+    """
+    found = Source.objects.get(key=getattr(source, "key", source))
+    system = over.pop("system", "Debian 13")
+    said = Said(device, account, system, over.pop("ownership", "company"))
+    collector = joining.join(subject_id=employee.pk, source=found.key, said=said, state=state)
+    for name, value in over.items():
+        setattr(collector.device, name, value)
+    collector.device.save()
+    token = Token(type=Token.Type.ACCESS_TOKEN, client=joining.client_of(found), user=employee)
+    value = secrets.token_urlsafe(24)
+    token.set_value(value)
+    token.set_scopes(["events.write"])
+    token.data = {"collector": str(collector.pk)}
     token.save()
     return value
 

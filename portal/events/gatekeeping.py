@@ -109,9 +109,10 @@ class Gatekeeper:
         self.blocked = frozenset(source.blocked_apps)
         self.shut = shut(state, source.key, self.blocked)
         self.flows: dict[str, list[Rule]] = {}
-        country = country_of(employee.jurisdiction)
+        self.device = known.installed.bar if known.installed else ""
+        countries = {country_of(each) for each in known.places} or {country_of(employee.jurisdiction)}
         for flow in known.rules:
-            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key, country)
+            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key, countries)
             if stricter is not None:
                 self.flows.setdefault(flow.category, []).append(stricter)
         self.zone = ZoneInfo(employee.time_zone)
@@ -161,6 +162,8 @@ class Gatekeeper:
             for flow in self.flows.get(category, ())
         ]
         kept = [flow for flow, reason in asked if reason is None]
+        if kept and self.device:
+            return Verdict(self.device)
         if kept:
             # The strictest of the purposes decides how exactly a keystroke is timed.
             purposes = tuple(sorted(flow.purpose_key for flow in kept))

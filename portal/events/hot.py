@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from consent.values import FOREVER_MS, GateState
+from portal.events.enrolment.values import DEVICE_ENDED, WRITER, bar
 from portal.events.models import BatchReceipt, Block, LastFocus, Sender
 from portal.people.models import Employee
 from portal.planned import planned, run
 from portal.register.models import Source
-from portal.register.standing import concerns
+from portal.register.standing import concerns, country_of
 
-# Source with its live flows, person, whether their country has agreed to the source, what has to be acknowledged first,
-# the last window of this sender, and what is written down of it: each may be missing without the others.
+# Source with its live flows, person, whether their country and that of the device have agreed to the source, the gate's
+# version, how the collector stands, what has to be acknowledged first, the last window of this sender, and what is
+# written down of it: each may be missing without the others.
 LOOK = """
 SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction,
        l.month, l.epoch, l.sealed, d.waiting, d.sealed,
        NOT EXISTS (
-           SELECT 1 FROM register_controller c WHERE c.agreement_required
-              AND (c.agreement_countries = '[]' OR c.agreement_countries ? split_part(e.jurisdiction, '-', 1)))
-       OR EXISTS (
-           SELECT 1 FROM register_worksagreement w
-            WHERE w.source_id = s.key AND w.country IN ('', split_part(e.jurisdiction, '-', 1))),
+           SELECT 1 FROM (VALUES (split_part(e.jurisdiction, '-', 1)), (nullif(split_part(v.country, '-', 1), '')))
+                AS here(country)
+             JOIN register_controller c ON c.agreement_required
+              AND (c.agreement_countries = '[]' OR c.agreement_countries ? here.country)
+            WHERE here.country IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM register_worksagreement w
+                               WHERE w.source_id = s.key AND w.country IN ('', here.country))),
+       g.version, i.state, v.ownership, v.agreed, v.country,
        (SELECT jsonb_agg(jsonb_build_array(p.purpose_key, p.jurisdictions)) FROM register_purposerecord p
           JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge)
-  FROM (SELECT %s::text AS writer) one
+  FROM (SELECT %s::text AS writer, %s::uuid AS collector) one
   LEFT JOIN (
        SELECT key, kind, blocked_apps,
               (SELECT jsonb_agg(jsonb_build_array(
@@ -39,6 +44,9 @@ SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hour
   LEFT JOIN people_employee e ON e.{named_by} = %s
   LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = one.writer
   LEFT JOIN events_sender d ON d.subject_id = e.id AND d.source = s.key AND d.writer = one.writer
+  LEFT JOIN consent_gate g ON g.subject_id = e.id
+  LEFT JOIN enrolment_collector i ON i.id = one.collector AND i.subject_id = e.id AND i.source = s.key
+  LEFT JOIN enrolment_device v ON v.id = i.device_id
 """
 FOCUS = """
 SELECT month, epoch, sealed FROM events_lastfocus
@@ -89,11 +97,20 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """A collector: why nothing that it sends is kept, and the country of its device where that is another one."""
+
+    bar: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known when a batch or a question comes in; None where there is no such live source or person.
 
     `rules` are the flows that concern the person, `first` the purposes of which they have to be told before anything is
-    collected; not `agreed` is a source that their country's works agreement is still missing for.
+    collected; not `agreed` is a source that a works agreement is still missing for, in their country or the device's.
+    `version` is the gate's as all this was read, `installed` the collector that sends, where one does.
     """
 
     source: Source | None
@@ -103,6 +120,14 @@ class Known:
     agreed: bool = True
     first: tuple[str, ...] = ()
     sender: Sender | None = None
+    version: int | None = None
+    installed: Installed | None = None
+
+    @property
+    def places(self) -> set[str]:
+        """Where the rules have to hold: for the person, and where their device is."""
+        mine = {self.employee.jurisdiction} if self.employee else set()
+        return mine | ({self.installed.country} if self.installed and self.installed.country else set())
 
 
 def _json(value: Any) -> Any:
@@ -113,32 +138,55 @@ def _json(value: Any) -> Any:
 def look(source: str, named: UUID | str, writer: str) -> Known:
     """Return what there is; a person is named by subject_id or, as a text, by employee number."""
     by = "id" if isinstance(named, UUID) else "employee_number"
-    types = ("text", "text", "uuid" if by == "id" else "text")
+    types = ("text", "uuid", "text", "uuid" if by == "id" else "text")
     sql = LOOK.format(which="s.key = %s", named_by=by)
-    return _known(writer, planned(f"daylight_look_{by}", types, sql, [writer, source, named])[0])
+    return _known(writer, planned(f"daylight_look_{by}", types, sql, [writer, _collector(writer), source, named])[0])
 
 
 def look_everywhere(subject_id: UUID) -> list[Known]:
     """Return what there is of each live source, whoever sends."""
-    rows = run(LOOK.format(which="s.key <> %s", named_by="id"), ["", "", subject_id])
+    rows = run(LOOK.format(which="s.key <> %s", named_by="id"), ["", None, "", subject_id])
     return [_known("", row) for row in sorted(rows, key=lambda row: row[0] or "") if row[0]]
+
+
+def _collector(writer: str) -> UUID | None:
+    return UUID(writer.removeprefix(WRITER)) if writer.startswith(WRITER) else None
 
 
 def _known(writer: str, row: tuple[Any, ...]) -> Known:
     source, kind, blocked, rules, subject_id, zone, hours, where, month, epoch, fronts, waiting, sealed = row[:13]
-    agreed, first = row[13:]
+    agreed, version, *installation, first = row[13:]
     known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
     if not subject_id:
         return Known(known_source, (), None, None)
+    installed = _installed(writer, where, *installation)
+    # Of the person's country and the device's the stricter counts: what concerns one of them alone is not collected.
+    places = {where, installed.country or where} if installed else {where}
     return Known(
         known_source,
-        tuple(_rule(each) for each in _json(rules) or () if not each[5] or concerns(each[5], where)),
+        tuple(_rule(each) for each in _json(rules) or () if _concerns_all(each[5], places)),
         Employee(id=subject_id, time_zone=zone, working_hours=hours, jurisdiction=where),
         _focus(subject_id, writer, source, (month, epoch, fronts)) if month else None,
         agreed,
-        tuple(purpose for purpose, named in _json(first) or () if concerns(named, where)),
+        tuple(purpose for purpose, named in _json(first) or () if any(concerns(named, place) for place in places)),
         None if waiting is None else _sender(subject_id, writer, source, waiting, sealed),
+        version,
+        installed,
     )
+
+
+def _installed(writer: str, where: str, state: str | None, *device: Any) -> Installed | None:
+    """Return how a collector stands; one that is not there any more has ended."""
+    if not writer.startswith(WRITER):
+        return None
+    if not state:
+        return Installed(DEVICE_ENDED)
+    ownership, agreed, country = device
+    return Installed(bar(state, ownership, agreed), "" if country == country_of(where) else country)
+
+
+def _concerns_all(named: list[str] | None, places: Iterable[str]) -> bool:
+    return not named or all(concerns(named, place) for place in places)
 
 
 def _sender(subject_id: UUID, writer: str, source: str, waiting: bool, sealed: bytes) -> Sender:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -88,7 +88,8 @@ def accept(
         try:
             return _take(batch)
         except hot.Changed:
-            continue
+            # Whatever narrows what is permitted may have changed with it, such as the device's own pause.
+            batch = replace(batch, known=hot.look(source.key, employee.pk, writer))
         except hot.Taken:
             return _again(batch, _before(batch).get())
     raise Problem(503, "gate.busy", "The person is deciding right now; send it again.", headers={"Retry-After": "1"})
@@ -116,6 +117,8 @@ def _take(batch: Batch) -> Accepted:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
+    if state.version != batch.known.version:
+        raise hot.Changed
     keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported, batch.writer)
     if not keeper.granted:
         receipt = _receipt(batch, NOTHING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from consent.values import Basis, GateState, Grant, Scope
 from portal.events.hot import Known, Rule
 
@@ -23,15 +25,15 @@ def barred(state: GateState, known: Known) -> str:
     return "" if told else NOT_ACKNOWLEDGED
 
 
-def narrowed(flow: Rule, grant: Grant | None, source: str, country: str) -> Rule | None:
+def narrowed(flow: Rule, grant: Grant | None, source: str, countries: Collection[str]) -> Rule | None:
     """Return the stricter of the rule now in force and the one the person answered; None where they saw none.
 
-    Of a source that was not active in their country they saw none either.
+    Of a source that was not active in their country, or in the device's, they saw none either.
     """
     if grant is None or grant.rules is None:
         return flow
     rules = grant.rules.get(source)
-    answered = rules.flows.get(flow.category) if rules and rules.reaches(country) else None
+    answered = rules.flows.get(flow.category) if rules and all(map(rules.reaches, countries)) else None
     if answered is None:
         return None
     apps = flow.content_apps & answered.content_apps

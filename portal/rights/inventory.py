@@ -39,6 +39,12 @@ INVENTORY: dict[str, Entry] = {
     "events.BatchReceipt": Entry(
         kept=_("It keeps a batch that is sent again from coming back; it holds no event and goes after 31 days.")
     ),
+    "enrolment.Device": Entry(
+        exported="my_devices", kept=_("It says which device of yours may send, and what you call it.")
+    ),
+    "enrolment.Collector": Entry(
+        exported="my_devices", kept=_("It says what is installed on your device and whether it may send.")
+    ),
     # what was asked
     "rights.SubjectRequest": Entry(exported="requests", kept=EVIDENCE),
     "redress.Told": Entry(exported="told", kept=EVIDENCE),
