@@ -22,8 +22,9 @@ from portal.rights.tables import plain
 
 FOLDER = "days/"
 EVENTS_A_PAGE = 5_000
-# A million events are some 200 pages; more help nobody who reads without a tool, and double the time that a copy takes.
-MOST_EVENTS = 1_000_000
+# A million events are some 200 pages. Nobody reads more of them without a tool: of somebody who has more, the newest
+# are pages, and the copy is not kept waiting for the rest, which is in its files like all else.
+MOST_EVENTS, NEWEST_EVENTS = 1_000_000, 50_000
 
 LABELS = {"source": _("Collected by"), "collector": _("Installation"), "purposes": _("Kept for")}
 
@@ -105,8 +106,9 @@ def day_of(path: str) -> tuple[date, int] | None:
 
 
 def shares(counts: dict[date, int], most: int = MOST_EVENTS) -> dict[date, int]:
-    """Return how many events of which day are shown as pages: the newest days until it is enough, whole if they fit."""
+    """Return how many events of which day are shown as pages: all, or the newest days that fit, if they are more."""
     found: dict[date, int] = {}
+    most = most if sum(counts.values()) <= most else min(most, NEWEST_EVENTS)
     for day in sorted(counts, reverse=True):
         if counts[day] > most:
             # Of a day that alone is too long, its beginning; older days that would fit beside it would leave a gap.
