@@ -56,6 +56,8 @@ class Withheld(StrEnum):
     RESTRICTED = "restricted"
     ERASED = "erased"
     BLOCKED_APP = "blocked_app"
+    UNLISTED_APP = "unlisted_app"
+    DAY_OFF = "day_off"
     OFF_HOURS = "off_hours"
 
 

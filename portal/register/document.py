@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from consent.values import CATEGORIES, Basis
+from portal.register.door import Origin, RedactionPart
 from portal.register.parts import Key, Name, Part, Text
 from portal.register.parts import twice as _twice
 from portal.register.stores import StorePart
@@ -185,6 +186,9 @@ class SourcePart(Part):
     description: Text
     owner: Name
     blocked_apps: list[Name] = []
+    allowed_apps: Annotated[list[Name], Field(min_length=1)] | None = None
+    redaction: RedactionPart | None = None
+    origins: list[Origin] = []
     earlier_recordings: str = ""
     assessment: AssessmentPart | None = None
     works_agreement: AgreementPart | None = None
@@ -199,6 +203,20 @@ class SourcePart(Part):
             raise ValueError(message)
         if twice := _twice(each.country for each in self.works_agreements or []):
             message = f"has two works agreements for {twice}: keep one"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _apps(self) -> SourcePart:
+        allowed = self.allowed_apps or []
+        if "unknown" in allowed:
+            message = "allowed_apps cannot hold 'unknown': of an app that nobody named nothing is kept where a list is"
+            raise ValueError(message)
+        if both := sorted(set(allowed) & set(self.blocked_apps)):
+            message = f"has {both[0]!r} in blocked_apps and in allowed_apps: keep it in one"
+            raise ValueError(message)
+        if self.origins and self.kind != Kind.BROWSER:
+            message = "origins belong to a source of kind browser: remove them"
             raise ValueError(message)
         return self
 

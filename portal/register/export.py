@@ -106,12 +106,23 @@ def _sources() -> list[dict[str, Any]]:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    said = ("key", "title", "kind", "description", "owner", "blocked_apps", "earlier_recordings")
+    said = (
+        "key",
+        "title",
+        "kind",
+        "description",
+        "owner",
+        "blocked_apps",
+        "allowed_apps",
+        "origins",
+        "earlier_recordings",
+    )
     assessment = Assessment.objects.filter(source=source).first()
     examined = ("title", "dated", "by", "summary", "workers_views", "workers_asked")
     flows = Flow.objects.live_for(source.key).order_by("purpose_key", "category")
     return {
         **_row(source, *said),
+        "redaction": {name: rules for name, rules in source.redaction.items() if name != "version"} or None,
         "assessment": _row(assessment, *examined) if assessment else None,
         **_agreements(WorksAgreement.objects.filter(source=source).order_by("country")),
         "flows": [_flow(each) for each in flows],

@@ -44,6 +44,24 @@ class Source(models.Model):
         return self.title
 
 
+class DoorRules(models.Model):
+    """What stood at the door of a source as of a version: its lists of apps, and how titles and addresses are cut.
+
+    Kept for good: the day of a person names the version by which it was taken.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="door_rules")
+    version = models.PositiveIntegerField()
+    rules = models.JSONField(default=dict)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "version"], name="one_door_a_version")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: version {self.version}"
+
+
 class FlowQuerySet(models.QuerySet["Flow"]):
     """Reads over flows."""
 

@@ -14,11 +14,12 @@ from consent.terms import Terms
 from consent.values import Basis
 from portal.audit import trail
 from portal.audit.values import Action, Actor
-from portal.register import entry, notice_text, standing, terms
+from portal.register import door, entry, notice_text, standing, terms
 from portal.register.document import ControllerPart, Policy, ProcessorPart, PurposePart, RecipientPart, SourcePart
 from portal.register.models import (
     Assessment,
     Controller,
+    DoorRules,
     Flow,
     Processor,
     PurposeRecord,
@@ -40,6 +41,16 @@ RECORDED = {
     "people",
     "jurisdictions",
     "must_acknowledge",
+}
+OF_A_SOURCE = {
+    "title",
+    "kind",
+    "description",
+    "owner",
+    "blocked_apps",
+    "allowed_apps",
+    "origins",
+    "earlier_recordings",
 }
 
 
@@ -174,14 +185,28 @@ def _collected(purpose_key: str) -> list[str]:
 
 
 def _write_source(part: SourcePart, state: State) -> None:
-    facts = part.model_dump(include={"title", "kind", "description", "owner", "blocked_apps", "earlier_recordings"})
-    _put(Source.objects, {"key": part.key}, {**facts, "state": state})
+    redaction = door.stored(part.redaction)
+    facts = part.model_dump(include=OF_A_SOURCE)
+    _put(Source.objects, {"key": part.key}, {**facts, "redaction": redaction, "state": state})
     if state == State.LIVE:
-        Source.objects.filter(pk=part.key, live_since=None).update(live_since=timezone.now())
+        number = _version(part.key, door.rules(part.blocked_apps, part.allowed_apps, redaction))
+        live = Source.objects.filter(pk=part.key)
+        live.update(redaction=redaction | {"version": number})
+        live.filter(live_since=None).update(live_since=timezone.now())
     if part.assessment:
         _put(Assessment.objects, {"source_id": part.key}, part.assessment.model_dump())
     _write_agreements(part)
     _write_flows(part, state)
+
+
+def _version(source_key: str, rules: dict[str, Any]) -> int:
+    """Return the number of these rules at the door of a source; others than the last have the next."""
+    last = DoorRules.objects.filter(source=source_key).order_by("-version").first()
+    if last is not None and last.rules == rules:
+        return last.version
+    made = DoorRules(source_id=source_key, version=last.version + 1 if last else 1, rules=rules)
+    made.save()
+    return made.version
 
 
 def _write_agreements(part: SourcePart) -> None:
