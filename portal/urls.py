@@ -42,6 +42,7 @@ urlpatterns = [
     path("welcome/", include("portal.rights.choices.urls_welcome")),
     path("receipts/", include("portal.rights.receipts.urls")),
     path("", include("portal.events.urls")),
+    path("", include("portal.events.enrolment.urls")),
     path("", include("portal.rights.redress.urls")),
     path("", include("portal.rights.holds.urls")),
     path("", include("portal.rights.clocks.urls")),

@@ -44,10 +44,11 @@ PARAMETERS = {
     "endpoint_id": UUID(int=1),
 }
 PARAMETERS |= {"hold_id": UUID(int=2), "told": UUID(int=6), "token": "aaaa"}
+PARAMETERS |= {"collector": UUID(int=7), "device": UUID(int=8)}
 PARAMETERS |= {"half": "first", "intake_pk": UUID(int=3), "file_pk": UUID(int=4), "scan_pk": UUID(int=5)}
 RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
 # Addresses that programs call: no session opens them, a token or a signature does.
-CALLED = {"token", "signature"}
+CALLED = {"token", "signature", "client"}
 PAGES = [(where, entry) for where, entry in RULED if entry.callback.rule not in CALLED]
 
 

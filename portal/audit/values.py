@@ -103,6 +103,8 @@ class Action(StrEnum):
     RECIPIENT_TOLD = "recipient.told"
     RECIPIENT_CONFIRMED = "recipient.confirmed"
     RESTRICTION_ENDING = "restriction.ending"
+    RETENTION_SHORTENED = "retention.shortened"
+    RETENTION_LENGTHENED = "retention.lengthened"
 
     EMPLOYEE_IMPORTED = "employee.imported"
     EMPLOYEE_CHANGED = "employee.changed"
@@ -132,6 +134,15 @@ class Action(StrEnum):
     SOURCE_LIVE = "source.live"
     SOURCE_RETIRED = "source.retired"
     IMPORT_RUN = "import.run"
+    COLLECTOR_JOINED = "collector.joined"
+    COLLECTOR_REFUSED = "collector.refused"
+    COLLECTOR_INSTALLED = "collector.installed"
+    COLLECTOR_ANSWERED = "collector.answered"
+    COLLECTOR_PAUSED = "collector.paused"
+    COLLECTOR_RESUMED = "collector.resumed"
+    COLLECTOR_ENDED = "collector.ended"
+    DEVICE_DESCRIBED = "device.described"
+    ENROLMENT_FILE_MADE = "enrolment_file.made"
     MAIL_RETRIED = "mail.retried"
     STORE_ASKED = "store.asked"
     STORE_ANSWERED = "store.answered"
@@ -213,6 +224,8 @@ SENTENCES = {
     Action.RECIPIENT_TOLD: _("told a recipient what became of data"),
     Action.RECIPIENT_CONFIRMED: _("confirmed what became of data that was handed on"),
     Action.RESTRICTION_ENDING: _("announced that a restriction ends"),
+    Action.RETENTION_SHORTENED: _("had data of a category kept for a shorter time"),
+    Action.RETENTION_LENGTHENED: _("took back that data of a category is kept for a shorter time"),
     Action.KEK_RENEWED: _("renewed the key that wraps all keys"),
     Action.EMPLOYEE_IMPORTED: _("added a person from the directory"),
     Action.EMPLOYEE_CHANGED: _("changed a person's entry from the directory"),
@@ -241,6 +254,15 @@ SENTENCES = {
     Action.SOURCE_LIVE: _("put a source into operation"),
     Action.SOURCE_RETIRED: _("took a source out of operation"),
     Action.IMPORT_RUN: _("imported a recording"),
+    Action.COLLECTOR_JOINED: _("connected a collector"),
+    Action.COLLECTOR_REFUSED: _("refused a collector that asked to be connected"),
+    Action.COLLECTOR_INSTALLED: _("installed a collector that waits for the person’s answer"),
+    Action.COLLECTOR_ANSWERED: _("let a collector begin that was installed by the company"),
+    Action.COLLECTOR_PAUSED: _("paused a collector"),
+    Action.COLLECTOR_RESUMED: _("resumed a collector"),
+    Action.COLLECTOR_ENDED: _("removed a collector"),
+    Action.DEVICE_DESCRIBED: _("said whose a device is and where it is used"),
+    Action.ENROLMENT_FILE_MADE: _("made a file that installs a collector for a person"),
     Action.STORE_ASKED: _("asked another system of the company"),
     Action.STORE_ANSWERED: _("had the answer of another system of the company"),
     Action.MAIL_RETRIED: _("had mail sent again that was given up"),

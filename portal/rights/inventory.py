@@ -45,6 +45,7 @@ INVENTORY: dict[str, Entry] = {
     "enrolment.Collector": Entry(
         exported="my_devices", kept=_("It says what is installed on your device and whether it may send.")
     ),
+    "enrolment.Invitation": Entry(kept=_("It lets a collector be installed for you, and goes once it ran out.")),
     # what was asked
     "rights.SubjectRequest": Entry(exported="requests", kept=EVIDENCE),
     "redress.Told": Entry(exported="told", kept=EVIDENCE),

@@ -18,6 +18,7 @@ from consent.models import Decision, NoticeVersion
 from portal.audit.models import Act
 from portal.audit.words import actor
 from portal.events import devices, reading
+from portal.events.enrolment import reading as enrolled
 from portal.people.models import Employee, RoleGrant
 from portal.register.models import Controller, Flow
 from portal.rights import art15, recipients, tables
@@ -178,6 +179,7 @@ FILES: dict[str, Callable[[UUID], list[Row]]] = {
     "access_log": looks,
     "daily_totals": totals,
     "devices": devices.written,
+    "my_devices": enrolled.rows,
     "requests": requests,
     "messages": cases.rows,
     "intakes": cases.intakes,
@@ -214,6 +216,7 @@ def article_15(request: SubjectRequest) -> list[Section]:
         Section("-", "account", _("Your roles"), _("What you may do for others in Daylight."), _roles(me)),
         Section("-", "sessions", _("Where you are signed in"), "", _sessions(me)),
         Section("-", "devices", _("Your devices"), _("What each last sent, and after which no."), devices.written(me)),
+        Section("-", "my_devices", _("Your collectors"), _("What is connected in your name."), enrolled.rows(me)),
         art15.releases(me),
         Section("-", "requests", _("Your requests"), "", requests(me)),
         Section("-", "messages", _("Notes and messages about your requests"), "", cases.rows(me)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID, uuid4
 
 import msgspec
@@ -11,6 +12,10 @@ from msgspec import Struct
 
 from portal.events.enrolment.values import WRITER, How, Ownership, State
 from portal.vault import cipher, keys
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Called(Struct, frozen=True):
@@ -67,6 +72,9 @@ class CollectorQuerySet(models.QuerySet["Collector"]):
     def running(self) -> CollectorQuerySet:
         return self.exclude(state=State.ENDED)
 
+    def to_fetch(self, code: str) -> CollectorQuerySet:
+        return self.running().filter(code=digest(code), fetch_until__gt=timezone.now())
+
 
 class Collector(models.Model):
     """One enrolled installation of a source, on one device, for one person and one account of its system.
@@ -82,6 +90,9 @@ class Collector(models.Model):
     how = models.CharField(max_length=8, choices=How.choices, default=How.CODE)
     joined = models.DateField(default=timezone.localdate)
     ended = models.DateField(null=True)
+    # The digest of the code by which its token is fetched, once and not after `fetch_until`.
+    code = models.CharField(max_length=64, null=True, unique=True)
+    fetch_until = models.DateTimeField(null=True)
     sealed = models.BinaryField()
 
     objects = CollectorQuerySet.as_manager()
@@ -101,3 +112,29 @@ class Collector(models.Model):
 
     def _bound(self) -> bytes:
         return cipher.aad("collector", self.subject_id, self.pk)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Reads over invitations."""
+
+    def open(self) -> InvitationQuerySet:
+        return self.filter(left__gt=0, until__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """What an enrolment file lets its person's devices do: join, `left` times, before it runs out.
+
+    The code itself stands in the file alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    subject_id = models.UUIDField(db_index=True)
+    source = models.CharField(max_length=64)
+    code = models.CharField(max_length=64, unique=True)
+    left = models.PositiveSmallIntegerField(default=1)
+    until = models.DateTimeField()
+
+    objects = InvitationQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -15,6 +15,7 @@ from portal.audit import trail
 from portal.audit.models import Act
 from portal.audit.values import SYSTEM, Action, ActorKind
 from portal.events import adoption
+from portal.events.enrolment import actions as enrolment
 from portal.events.models import Block, LastFocus, Segment, Volume
 from portal.people.models import Employee
 from portal.rights import kept
@@ -115,6 +116,12 @@ def _forgotten(facts: Facts) -> None:
 
 PARTS = replay.Parts(
     leaves={"access": _access},
-    lines={kept.KIND: _request, holds.JOURNAL: _hold, "fence": requests.fenced, "erasure": requests.erased},
+    lines={
+        kept.KIND: _request,
+        holds.JOURNAL: _hold,
+        enrolment.JOURNAL: enrolment.replay,
+        "fence": requests.fenced,
+        "erasure": requests.erased,
+    },
     forgotten=_forgotten,
 )

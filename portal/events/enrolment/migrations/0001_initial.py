@@ -35,8 +35,21 @@ class Migration(migrations.Migration):
                 ('how', models.CharField(choices=[('code', 'with a code that you confirmed'), ('file', 'installed by your company')], default='code', max_length=8)),
                 ('joined', models.DateField(default=django.utils.timezone.localdate)),
                 ('ended', models.DateField(null=True)),
+                ('code', models.CharField(max_length=64, null=True, unique=True)),
+                ('fetch_until', models.DateTimeField(null=True)),
                 ('sealed', models.BinaryField()),
                 ('device', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='collectors', to='enrolment.device')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Invitation',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('subject_id', models.UUIDField(db_index=True)),
+                ('source', models.CharField(max_length=64)),
+                ('code', models.CharField(max_length=64, unique=True)),
+                ('left', models.PositiveSmallIntegerField(default=1)),
+                ('until', models.DateTimeField()),
             ],
         ),
     ]
