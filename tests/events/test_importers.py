@@ -26,6 +26,7 @@ from tests.makers import make_purpose
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 RECORDINGS = Path(__file__).resolve().parents[2] / "portal" / "demo" / "recordings"
+SAMPLES = Path(__file__).resolve().parent / "recordings"
 CATEGORIES = ["pointer_movement", "pointer_clicks", "scrolling", "keystroke_timing"]
 START = "2026-03-02T09:00:00+01:00"
 START_MS = 1772438400000
@@ -53,11 +54,12 @@ def ada_agrees(ada):
     return ada
 
 
-def bring_in(employee, path, format="opencua", source="old", start=START):
+def bring_in(employee, path, format="opencua", source="old", start=START, participant=""):
     out = io.StringIO()
+    more = [*(["--start", start] if start else []), *(["--participant", participant] if participant else [])]
     call_command(
         "import_recording", str(path), "--format", format, "--employee", employee.employee_number,
-        "--source", source, "--start", start, stdout=out,
+        "--source", source, *more, stdout=out,
     )  # fmt: skip
     lines = out.getvalue().splitlines()
     assert len(lines) == 1
@@ -181,3 +183,56 @@ def test_it_takes_nothing_in_for_somebody_unknown(ada_agrees, tmp_path):
     ada_agrees.employee_number = "nobody"
     with pytest.raises(CommandError):
         bring_in(ada_agrees, tmp_path / "events.jsonl.gz")
+
+
+def test_a_participant_comes_in_alone_and_only_once(ada_agrees):
+    path = SAMPLES / "iweb" / "raw_data.csv"
+    first = bring_in(ada_agrees, path, format="iweb", start="", participant="2")
+    assert first["set_aside"] == {"other_participant": 4}
+    assert first["records"] == 6 == first["taken"] + 4
+    assert first["left_out"] == ["typ", "iLTs", "ACR", "net_delay"]
+    assert stored(ada_agrees) == first["stored"] == sum(first["events"].values())
+    assert bring_in(ada_agrees, path, format="iweb", start="", participant="2")["stored"] == 0
+    assert {day.day.isoformat() for day in reading.days(ada_agrees.pk)} == {"2019-04-12"}
+
+
+def test_naming_the_only_participant_makes_no_second_recording(ada_agrees, tmp_path):
+    lines = (SAMPLES / "iweb" / "raw_data.csv").read_text().splitlines(keepends=True)
+    path = tmp_path / "one.csv"
+    path.write_text("".join(lines[:3]))
+    first = bring_in(ada_agrees, path, format="iweb", start="")
+    assert first["stored"] > 0
+    assert bring_in(ada_agrees, path, format="iweb", start="", participant="1")["stored"] == 0
+
+
+def test_of_a_page_recording_only_what_a_flow_permits_is_kept(ada_agrees):
+    said = bring_in(ada_agrees, SAMPLES / "rrweb" / "events.js", format="rrweb", start="")
+    assert said["withheld"] == {"web_navigation": 1}
+    assert said["stored"] == sum(said["events"].values()) - 1
+    assert said["records"] == said["taken"] + sum(said["set_aside"].values()) == 53
+
+
+def test_of_a_file_that_breaks_off_nothing_is_stored(ada_agrees, tmp_path):
+    path = tmp_path / "events.jsonl.gz"
+    path.write_bytes(recording("ducktrack").read_bytes()[:-100])
+    with pytest.raises(CommandError, match="events.jsonl.gz: cannot be read after byte"):
+        bring_in(ada_agrees, path, format="ducktrack")
+    assert stored(ada_agrees) == 0
+    assert not Act.objects.filter(action=Action.IMPORT_RUN).exists()
+
+
+@pytest.mark.parametrize(
+    ("format", "over", "said"),
+    [
+        ("opencua", {"start": ""}, "give --start"),
+        ("opencua", {"participant": "1"}, "of one person"),
+        ("iweb", {"start": ""}, "name one with --participant; there are: 1, 2, 9"),
+        ("iweb", {"participant": "3"}, "no participant '3'"),
+        ("rrweb", {}, "raw_data.csv: at byte 0: here should begin"),
+    ],
+)
+def test_it_says_what_the_format_needs(ada_agrees, format, over, said):
+    path = recording("opencua") if format == "opencua" else SAMPLES / "iweb" / "raw_data.csv"
+    with pytest.raises(CommandError, match=said):
+        bring_in(ada_agrees, path, format=format, **over)
+    assert stored(ada_agrees) == 0

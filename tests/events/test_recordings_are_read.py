@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.events.importers.base import Unreadable, read
+from portal.events.importers.base import read
 from portal.events.importers.formats import FORMATS
+from portal.events.importers.source import Unreadable
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "portal" / "demo" / "recordings"
 START = 1_760_000_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portal.events.importers import keys
-from portal.events.importers.base import Record, SetAside, number, text
+from portal.events.importers.base import Format, Record, SetAside, json_lines, number, text
 
 BUTTONS = {"left": 0, "middle": 1, "right": 2, "x1": 3, "x2": 4, "button8": 3, "button9": 4}
 
@@ -58,3 +58,4 @@ def _release(record: Record) -> dict[str, Any]:
 
 
 READERS = {"move": _move, "click": _click, "scroll": _scroll, "press": _press, "release": _release}
+FORMAT = Format("ducktrack", json_lines(to_event))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from portal.events.importers import ducktrack, opencua
-from portal.events.importers.base import Mapper
+from portal.events.importers import activitywatch, balabit, ducktrack, idfx, iweb, opencua, rrweb
+from portal.events.importers.base import Format
 
-FORMATS: dict[str, Mapper] = {"ducktrack": ducktrack.to_event, "opencua": opencua.to_event}
+FORMATS: dict[str, Format] = {
+    module.FORMAT.name: module.FORMAT for module in (activitywatch, balabit, ducktrack, idfx, iweb, opencua, rrweb)
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ from django.utils import timezone
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind
 from portal.events import ingest
-from portal.events.importers.base import Mapper, Record, Recording, read
+from portal.events.importers.base import Asked, Format, Read, Record, Recording, survey
+from portal.events.importers.source import Source as Bytes
 from portal.events.values import Event
 from portal.people.models import Employee
 from portal.register.models import Source
@@ -30,19 +31,25 @@ COMMAND = Actor(ActorKind.COMMAND, "import_recording")
 
 @dataclass(frozen=True)
 class Job:
-    """Whose recording is taken in, from which source, and when it began."""
+    """Whose recording is taken in, from which source, when it began, and which participant of it is meant."""
 
     employee: Employee
     source: Source
-    start_ms: int
+    start_ms: int | None = None
+    participant: str = ""
 
     @property
     def imported(self) -> bool:
         return self.source.kind == Kind.IMPORT
 
-    def batch_id(self, digest: str, part: int) -> uuid.UUID:
-        name = f"{digest}/{self.employee.pk}/{self.source.key}/{self.start_ms}/{part}"
-        return uuid.uuid5(NAMESPACE, name)
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.start_ms, self.participant)
+
+    def batch_id(self, recording: Recording, part: int) -> uuid.UUID:
+        start = "" if self.start_ms is None else self.start_ms
+        name = f"{recording.digest}/{self.employee.pk}/{self.source.key}/{start}/{part}"
+        return uuid.uuid5(NAMESPACE, f"{name}/{recording.participant}" if recording.participant else name)
 
 
 @dataclass
@@ -50,6 +57,7 @@ class Outcome:
     """What became of a recording; `stored` counts what this run brought in, nothing on a second run."""
 
     recording: Recording
+    form: Format
     stored: int = 0
     withheld: Counter[str] = field(default_factory=Counter)
     parts: int = 0
@@ -58,8 +66,11 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         return {
             "records": self.recording.records,
-            "events": Counter(event["type"] for event in self.recording.events),
+            "taken": self.recording.taken,
+            "events": self.recording.types,
             "set_aside": self.recording.set_aside,
+            "parts_set_aside": self.recording.parts,
+            "left_out": self.form.left_out,
             "withheld": self.withheld,
             "stored": self.stored,
             "parts": self.parts,
@@ -67,20 +78,62 @@ class Outcome:
         }
 
 
-def take_in(path: Path, to_event: Mapper, job: Job) -> Outcome:
-    """Read a file and send its parts; raises Unreadable, or http.Problem when a part's id was used otherwise."""
-    recording = read(path, to_event, job.start_ms)
-    _set_aside_outside(recording, job)
-    outcome = Outcome(recording)
-    for number, part in enumerate(_parts(recording.events)):
-        _send(job, job.batch_id(recording.digest, number), part, outcome)
-    _write_down(job, recording)
+def take_in(path: Path, form: Format, job: Job) -> Outcome:
+    """Read a file and send its parts; raises Unreadable, or http.Problem when a part's id was used otherwise.
+
+    It is read twice: the first time to its end, so that nothing of a file that breaks off or is none is stored.
+    """
+    source, limits = Bytes(path), Limits.of(job)
+    outcome = Outcome(survey(source, form, job.asked, limits.apply(form.read(source, job.asked))), form)
+    again = limits.apply(form.read(source, job.asked))
+    for number, part in enumerate(_parts(again)):
+        _send(job, job.batch_id(outcome.recording, number), part, outcome)
+    if source.digest != outcome.recording.digest:
+        raise source.wrong("was changed while it was read; what was read before the change may have been stored")
+    _write_down(job, outcome.recording)
     return outcome
 
 
-def _parts(events: list[Record]) -> Iterator[list[Record]]:
-    for start in range(0, len(events), EVENTS_A_PART):
-        yield events[start : start + EVENTS_A_PART]
+def _parts(found: Iterable[Read]) -> Iterator[list[Record]]:
+    part: list[Record] = []
+    for each in found:
+        for event in each.events:
+            part.append(event)
+            if len(part) == EVENTS_A_PART:
+                yield part
+                part = []
+    if part:
+        yield part
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What no batch may hold either: times ahead of the clock and, but for imports, long past."""
+
+    latest: int
+    oldest: int | None
+
+    @classmethod
+    def of(cls, job: Job) -> Limits:
+        now = timezone.now()
+        return cls(_ms(now + ingest.AHEAD), None if job.imported else _ms(now - ingest.OLDEST))
+
+    def apply(self, found: Iterable[Read]) -> Iterator[Read]:
+        for each in found:
+            reasons = [self._reason(event["t"]) for event in each.events]
+            yield self._without(each, reasons) if any(reasons) else each
+
+    def _reason(self, t: int) -> str:
+        if t > self.latest:
+            return "in_the_future"
+        return "too_old" if self.oldest is not None and t < self.oldest else ""
+
+    def _without(self, each: Read, reasons: list[str]) -> Read:
+        kept = [event for event, reason in zip(each.events, reasons, strict=True) if not reason]
+        outside = [reason for reason in reasons if reason]
+        if not kept:
+            return Read(reason=outside[0], participant=each.participant)
+        return Read(kept, parts=[*each.parts, *outside], participant=each.participant)
 
 
 def _send(job: Job, batch_id: uuid.UUID, part: list[Record], outcome: Outcome) -> None:
@@ -102,22 +155,6 @@ def _send(job: Job, batch_id: uuid.UUID, part: list[Record], outcome: Outcome) -
         outcome.stored += accepted.stored
 
 
-def _set_aside_outside(recording: Recording, job: Job) -> None:
-    """Set aside what no batch may hold either: times ahead of the clock and, but for imports, long past."""
-    now = timezone.now()
-    latest = _ms(now + ingest.AHEAD)
-    oldest = None if job.imported else _ms(now - ingest.OLDEST)
-    kept = []
-    for event in recording.events:
-        if event["t"] > latest:
-            recording.set_aside["in_the_future"] += 1
-        elif oldest is not None and event["t"] < oldest:
-            recording.set_aside["too_old"] += 1
-        else:
-            kept.append(event)
-    recording.events = kept
-
-
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
@@ -129,5 +166,5 @@ def _write_down(job: Job, recording: Recording) -> None:
         actor=COMMAND,
         subject_id=job.employee.pk,
         facts={"source": job.source.key},
-        once=f"import:{job.batch_id(recording.digest, 0)}",
+        once=f"import:{job.batch_id(recording, 0)}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portal.events.importers import ducktrack
-from portal.events.importers.base import Record, SetAside
+from portal.events.importers.base import Format, Record, SetAside, json_lines
 from portal.strictjson import LARGEST
 
 
@@ -18,3 +18,6 @@ def to_event(record: Record) -> dict[str, Any]:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= LARGEST:
         raise SetAside("bad_event_idx")
     return {**fields, "seq": count}
+
+
+FORMAT = Format("opencua", json_lines(to_event))
