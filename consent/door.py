@@ -71,15 +71,15 @@ class Redaction:
         named = {app: self.title_of(app).meet(other.title_of(app)) for app in {*self.apps, *other.apps}}
         return Redaction(self.titles.meet(other.titles), named, self.urls.meet(other.urls), self.version)
 
-    def same(self, other: Redaction) -> bool:
-        """Return whether both keep the same, whatever their versions."""
-        named = {*self.apps, *other.apps}
-        return (self.titles, self.urls) == (other.titles, other.urls) and all(
-            self.title_of(app) == other.title_of(app) for app in named
-        )
-
-    def keeps_no_more(self, other: Redaction) -> bool:
-        return self.meet(other).same(self)
+    def beyond(self, other: Redaction) -> list[str]:
+        """Return of what this keeps more than the other: `titles`, `urls`, both or nothing; versions do not count."""
+        both = self.meet(other)
+        apps = [None, *self.apps, *other.apps]
+        more = {
+            "titles": both.titles != self.titles or any(both.title_of(app) != self.title_of(app) for app in apps),
+            "urls": both.urls != self.urls,
+        }
+        return [name for name, said in more.items() if said]
 
 
 DEFAULT = Redaction()
@@ -98,7 +98,7 @@ def _read(text: str) -> Redaction:
     return Redaction(
         _titles(titles.get("keep", "all"), words),
         {app: _titles(keep, words) for app, keep in titles.get("apps", {}).items()},
-        Urls(urls.get("keep", "path"), frozenset(urls.get("query", ()))),
+        Urls(urls.get("keep", "path"), frozenset(each.casefold() for each in urls.get("query", ()))),
         int(said.get("version", 0)),
     )
 

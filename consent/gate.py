@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db import connections, router
 from django.utils import timezone
 
-from consent import terms
+from consent import days_off, terms
+from consent.days_off import NO_DAYS
 from consent.models import Gate, NoticeVersion
 from consent.values import (
     FOREVER_MS,
@@ -29,7 +30,8 @@ from consent.values import (
 
 # One statement, so that no permission can be read with another moment's journal or closure.
 READ = """
-SELECT g.version, g.key_epoch, g.active, g.grants::text, g.pauses::text, g.restrictions::text, g.fences::text,
+SELECT g.version, g.key_epoch, g.active, g.days_off,
+       g.grants::text, g.pauses::text, g.restrictions::text, g.fences::text,
        coalesce(s.journalled, 0), coalesce(s.closed_reason, '')
 FROM consent_gate g LEFT JOIN consent_ledgerstate s ON s.id = 1
 WHERE g.subject_id = %s
@@ -80,17 +82,20 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
 
 def evaluate(subject_id: UUID, row: Sequence[Any]) -> GateState:
     """Return what a row that READ or HOLD gave says at this moment."""
-    version, epoch, active, *texts, journalled, closed = row
+    version, epoch, active, marked, *texts, journalled, closed = row
     chains, pauses, restrictions, fences = _parsed(*texts)
+    off = days_off.opened(subject_id, bytes(marked))
     return GateState(
         subject_id=subject_id,
         version=version,
         key_epoch=epoch,
-        grants=_in_force(chains, journalled, milliseconds(timezone.now())) if active else {},
+        # Days that cannot be read are all of them: nothing is permitted.
+        grants=_in_force(chains, journalled, milliseconds(timezone.now())) if active and off is not None else {},
         pauses=pauses,
         restrictions=restrictions,
         fences=fences,
         closed=closed,
+        days_off=off or NO_DAYS,
     )
 
 

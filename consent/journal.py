@@ -24,7 +24,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections, router, transaction
 
-from consent import outside
+from consent import days_off, outside
 from consent.models import ONLY_ROW, Gate, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 
@@ -34,6 +34,7 @@ LEAF, NOTICE, RETIREMENT, FORGOTTEN, RETURN = "leaf", "notice", "retirement", "f
 OPEN = (NOTICE, RETIREMENT, FORGOTTEN)
 # What keeps everything out while somebody is away, and what the key of that pause begins with.
 LEAVE, AWAY = "leave", "away-"
+DAYS_OFF = "days_off"
 NOBODY = UUID(int=0)
 PENDING = """
 SELECT l.idx, l.entry, o.subject_id, o.sealed
@@ -223,6 +224,8 @@ def _say_again() -> None:
         for kind, entries in standing:
             for each in entries:
                 _wait(kind, each | {"subject_id": str(row.pk), "key_epoch": row.key_epoch})
+        if marked := days_off.opened(row.pk, bytes(row.days_off)):
+            _wait(DAYS_OFF, {"subject_id": str(row.pk), "days": sorted(day.isoformat() for day in marked)})
     know(outside.size(path()))
 
 

@@ -197,6 +197,8 @@ class Gate(models.Model):
     pauses = models.JSONField(default=list)
     restrictions = models.JSONField(default=list)
     fences = models.JSONField(default=list)
+    # Local days on which nothing is collected, sealed: in clear it were a calendar of absences.
+    days_off = models.BinaryField(default=b"")
 
     def __str__(self) -> str:
         return str(self.subject_id)

@@ -1,9 +1,11 @@
 """What a version of a notice agrees to, as machines read it: compared, so that what widens asks again. Pure functions.
 
-Terms are JSON: `purpose` {key, title, description}, `basis`, `sources` {key: {title, blocked_apps, categories:
-{category: {off_hours, exact_timing, content_apps}}}}, `recipients` and `processors` [{key, name, country}],
-`retention` {category: days}, `expires` {} | {after_days} | {each: calendar_year}, and whatever else the notice says.
-Where the older terms are silent nothing can have widened.
+Terms are JSON: `purpose` {key, title, description}, `basis`, `sources` {key: {title, blocked_apps, allowed_apps,
+redaction, categories: {category: {off_hours, exact_timing, content_apps}}}}, `recipients` and `processors`
+[{key, name, country}], `retention` {category: days}, `expires` {} | {after_days} | {each: calendar_year}, and whatever
+else the notice says.
+Where the older terms are silent nothing can have widened; of titles and addresses silence means the rules that hold
+for every source (`consent.door`).
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ from typing import Any
 
 import rfc8785
 
+from consent import door
 from consent.values import Rule, Rules
 
 Terms = Mapping[str, Any]
 STRICTEST = Rule()
 # Where a source is active: in `only_in` alone, or everywhere but `not_in`.
 PLACES = ("only_in", "not_in")
+AT_THE_DOOR = ("allowed_apps", "redaction")
+# What each kind of cutting is about.
+CUT_IN = {"titles": "app_usage", "urls": "web_navigation"}
 MARK = "Terms (SHA-256): "
 
 
@@ -87,6 +93,7 @@ def rules_of(terms: Terms) -> dict[str, Any]:
     return {
         key: {
             "blocked_apps": sorted(said.get("blocked_apps", ())),
+            **{name: said[name] for name in AT_THE_DOOR if said.get(name) is not None},
             "flows": {category: _rule(flow) for category, flow in said["categories"].items()},
             **{name: said[name] for name in PLACES if name in said},
         }
@@ -107,6 +114,8 @@ def read_rules(raw: Mapping[str, Any]) -> dict[str, Rules]:
             {category: _read_rule(flow) for category, flow in said["flows"].items()},
             frozenset(said["only_in"]) if "only_in" in said else None,
             frozenset(said.get("not_in", ())),
+            frozenset(said["allowed_apps"]) if "allowed_apps" in said else None,
+            door.read(said.get("redaction")),
         )
         for source, said in raw.items()
     }
@@ -178,6 +187,7 @@ def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:
         freed = sorted(set(known[key].get("blocked_apps", ())) - set(said.get("blocked_apps", ())))
         if freed:
             yield Change(Code.RULE, "blocked_apps", title, before=freed)
+        yield from _more_let_in(known[key], said, title)
         if opened := _opened(known[key], said):
             yield Change(Code.COUNTRY, key, title, after=opened)
         for category, flow in said["categories"].items():
@@ -185,6 +195,19 @@ def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:
                 yield from _looser(known[key]["categories"][category], flow, title, category)
             else:
                 yield Change(Code.CATEGORY, category, title, category)
+
+
+def _more_let_in(old: Mapping[str, Any], new: Mapping[str, Any], title: str) -> Iterator[Change]:
+    """Compare whose apps pass the door, and how much of titles and addresses does, where any are collected."""
+    listed, lists = old.get("allowed_apps"), new.get("allowed_apps")
+    if listed is not None and lists is None:
+        yield Change(Code.RULE, "any_app", title, before=sorted(listed))
+    elif listed is not None and (more := sorted(set(lists or ()) - set(listed))):
+        yield Change(Code.RULE, "allowed_apps", title, after=more)
+    before, after = (dict(each.get("redaction") or {}) for each in (old, new))
+    for rule in door.read(after).beyond(door.read(before)):
+        if CUT_IN[rule] in old["categories"] and CUT_IN[rule] in new["categories"]:
+            yield Change(Code.RULE, rule, title, CUT_IN[rule], before=before, after=after)
 
 
 def _opened(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

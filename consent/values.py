@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,11 @@ from uuid import UUID
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from consent.door import DEFAULT, Redaction
+
 FOREVER_MS = 2**53
+# What the key of a fence begins with that nobody asked for: it keeps out what is older than it may be kept.
+AGED = "aged-"
 # 31 December 9999, UTC: what lies behind it no calendar here can show.
 LAST_DAY_MS = 253_402_214_400_000
 # Who said no is left alone for this long, unless the notice widens.
@@ -160,13 +164,16 @@ class Rule:
 class Rules:
     """How a source may collect: never while one of `blocked_apps` is in front, and each category as its rule says.
 
-    It does so in every country but `not_in`, or in those of `only_in` alone where it is not None.
+    It does so in every country but `not_in`, or in those of `only_in` alone where it is not None; from `allowed_apps`
+    alone where they are not None, and with titles and addresses cut as `redaction` says.
     """
 
     blocked_apps: frozenset[str]
     flows: dict[str, Rule]
     only_in: frozenset[str] | None = None
     not_in: frozenset[str] = frozenset()
+    allowed_apps: frozenset[str] | None = None
+    redaction: Redaction = DEFAULT
 
     def reaches(self, country: str) -> bool:
         return (self.only_in is None or country in self.only_in) and country not in self.not_in
@@ -236,6 +243,8 @@ class GateState:
     restrictions: tuple[Restriction, ...] = ()
     fences: tuple[Fence, ...] = ()
     closed: str = ""
+    # Local days on which nothing is collected, as the person marked them.
+    days_off: frozenset[date] = frozenset()
 
     def paused_until(self, now_ms: int) -> int | None:
         """Return when the pause that is on now ends, None if none is on; one without end, on the last day there is."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from consent import journal
+from consent import days_off, journal
 from consent.models import Gate
 from consent.values import milliseconds
 
@@ -30,7 +30,8 @@ def apply(kind: str, subject_id: UUID, facts: Facts) -> bool:
 
 def _said(row: Gate) -> tuple[Any, ...]:
     entries = (row.pauses, row.restrictions, row.fences)
-    return (row.active, row.returned_at, row.key_epoch, *([dict(each) for each in some] for some in entries))
+    off = days_off.opened(row.pk, bytes(row.days_off))
+    return (row.active, row.returned_at, row.key_epoch, off, *([dict(each) for each in some] for some in entries))
 
 
 def _pause(row: Gate, facts: Facts) -> None:
@@ -75,6 +76,11 @@ def _return(row: Gate, facts: Facts) -> None:
     row.returned_at = max(at, row.returned_at or at)
 
 
+def _days_off(row: Gate, facts: Facts) -> None:
+    """Each line says all days that were marked then."""
+    row.days_off = days_off.sealed(row.pk, map(date.fromisoformat, facts["days"]))
+
+
 def _add(entries: list[Facts], made: Facts) -> None:
     if all(each["key"] != made["key"] for each in entries):
         entries.append(made)
@@ -88,4 +94,5 @@ KINDS: dict[str, Callable[[Gate, Facts], None]] = {
     "fence": _fence,
     journal.LEAVE: _leave,
     journal.RETURN: _return,
+    journal.DAYS_OFF: _days_off,
 }

@@ -195,6 +195,7 @@ def _counts(subject_id: UUID, day: date, waiting: list[Block], known: DayTally |
     for each in told:
         for source, tally in each.sources.items():
             mine = made.sources.setdefault(source, Tally())
+            mine.add_rules(tally)
             for category, reasons in tally.withheld.items():
                 merge(mine.withheld.setdefault(category, {}), reasons)
     return made

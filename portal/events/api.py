@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from consent.values import CATEGORIES, GateState
 from portal import limits
 from portal.events import admission, decode, devices, hot, ingest
 from portal.events.gatekeeping import Gatekeeper
+from portal.events.minimising.door import Door
 from portal.events.values import Accepted, Counts
 from portal.http import Problem
 from portal.people.models import Employee
@@ -46,9 +48,10 @@ class Permission(Schema):
 
 
 class BlockedApps(Schema):
-    """Apps of which nothing is kept."""
+    """Apps of which nothing is kept, and where only some are kept, those."""
 
     blocked: list[str]
+    allowed: list[str] | None = None
 
 
 class Permissions(Schema):
@@ -166,6 +169,12 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "", app: s
     return HttpResponse(body, content_type="application/json", headers=headers)
 
 
+def _apps(door: Door, purposes: Collection[str]) -> dict[str, list[str]]:
+    allowed = door.allowed_for(purposes)
+    listed = {} if allowed is None else {"allowed": sorted(allowed)}
+    return {"blocked": sorted(door.blocked_for(purposes)), **listed}
+
+
 def _matches(asked: str, tag: str) -> bool:
     return tag in (each.strip().removeprefix("W/") for each in asked.split(",")) or asked.strip() == "*"
 
@@ -186,5 +195,5 @@ def _permissions(keeper: Gatekeeper, app: str) -> dict[str, object]:
             }
             for category, verdict in verdicts.items()
         },
-        "apps": {"blocked": sorted(keeper.blocked_everywhere)},
+        "apps": _apps(keeper.door, keeper.purposes),
     }

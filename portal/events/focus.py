@@ -41,7 +41,7 @@ def bare(fronts: list[Front]) -> list[Front]:
     """
     if any(front.hidden for front in fronts):
         return [Front(0, hidden=True)]
-    closed = sorted({purpose for front in fronts for purpose in front.shut})
+    closed = sorted({purpose for front in fronts for purpose in (*front.shut, *front.out)})
     return [Front(0, shut=tuple(closed))] if closed else []
 
 
@@ -74,7 +74,7 @@ def month_of(t: int) -> str:
 
 
 def _nameless(front: Front) -> Front:
-    return Front(front.t, UNKNOWN_APP, front.hidden, shut=front.shut)
+    return Front(front.t, UNKNOWN_APP, front.hidden, shut=front.shut, out=front.out, listed=front.listed)
 
 
 def _changes(fronts: list[Front]) -> list[Front]:
@@ -83,5 +83,5 @@ def _changes(fronts: list[Front]) -> list[Front]:
     return [*fronts[:1], *later]
 
 
-def _says(front: Front) -> tuple[str, bool, tuple[str, ...]]:
-    return front.app, front.hidden, front.shut
+def _says(front: Front) -> tuple[str, bool, tuple[str, ...], tuple[str, ...], str]:
+    return front.app, front.hidden, front.shut, front.out, front.listed

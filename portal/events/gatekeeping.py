@@ -15,9 +15,11 @@ from consent import gate
 from consent.values import GateState, Withheld
 from portal.events.blocks import Binding
 from portal.events.hot import Known, Rule
-from portal.events.stricter import NONE, barred, edges, narrowed, shut
+from portal.events.minimising import patterns
+from portal.events.minimising.door import Door, Passing
+from portal.events.stricter import barred, edges, narrowed
 from portal.events.tally import DayTally, Tally
-from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key, Window
+from portal.events.values import CONTENT, UNKNOWN_APP, Base, Counts, Focus, Key, Navigate, Window
 from portal.people.hours import inside
 from portal.people.models import Employee
 from portal.register.models import Source
@@ -43,7 +45,8 @@ NOWHERE = Verdict(Withheld.NOT_PERMITTED.value)
 class Front(Struct, array_like=True, gc=False):
     """From `t` on this app was in front; its name outlives the batch only if the focus event itself was kept.
 
-    `shut` are the purposes that an answer given before keeps the app out of; of a name that is known, it is asked anew.
+    `shut` and `out` are the purposes that an answer given before keeps the app out of, blocked or not on its list then,
+    `listed` the list that it was found on; of a name that is known, all of it is asked anew.
     """
 
     t: int
@@ -51,11 +54,13 @@ class Front(Struct, array_like=True, gc=False):
     hidden: bool = False
     shown: bool = False
     shut: tuple[str, ...] = ()
+    out: tuple[str, ...] = ()
+    listed: str = ""
 
 
 @dataclass
 class Share:
-    """A day's part of a batch."""
+    """A day's part of a batch; `rules` are those that stood at the door, `cut` how many texts they made shorter."""
 
     events: list[Base] = field(default_factory=list)
     bound: list[int] = field(default_factory=list)
@@ -63,6 +68,8 @@ class Share:
     kept: Counts = field(default_factory=dict)
     contents: int = 0
     withheld: dict[str, Counts] = field(default_factory=dict)
+    rules: str = ""
+    cut: Counts = field(default_factory=dict)
 
     def keep(self, event: Base, binding: tuple[tuple[str, ...], tuple[str, ...], str | None]) -> int:
         """Return the place of the event's binding."""
@@ -73,7 +80,8 @@ class Share:
         return way
 
     def counts(self, source: str, size: int) -> DayTally:
-        return DayTally({source: Tally(self.kept, size, self.contents, self.withheld)})
+        rules = [self.rules] if self.rules else []
+        return DayTally({source: Tally(self.kept, size, self.contents, self.withheld, rules, self.cut)})
 
     def binding_list(self) -> list[Binding]:
         return [Binding(*each) for each in self.bindings]
@@ -94,8 +102,8 @@ class Sifted:
             event.t, event.key = t, key
 
 
-Verdicts = dict[tuple[str, str, bool, frozenset[str]], Verdict]
-Stretch = tuple[int, int, Share, Verdicts, bool]
+Verdicts = dict[tuple[str, str, Passing], Verdict]
+Stretch = tuple[int, int, Share, Verdicts, str]
 
 
 class Gatekeeper:
@@ -106,8 +114,7 @@ class Gatekeeper:
     ) -> None:
         self.state, self.source, self.imported, self.writer = state, source.key, imported, writer
         self.bar = barred(state, known)
-        self.blocked = frozenset(source.blocked_apps)
-        self.shut = shut(state, source.key, self.blocked)
+        self.door = Door(state, source)
         self.flows: dict[str, list[Rule]] = {}
         self.device = known.installed.bar if known.installed else ""
         countries = {country_of(each) for each in known.places} or {country_of(employee.jurisdiction)}
@@ -118,7 +125,8 @@ class Gatekeeper:
         self.zone = ZoneInfo(employee.time_zone)
         self.inside = inside("" if imported else employee.working_hours, employee.time_zone)
         self._edges = edges(state)
-        self._verdicts: dict[tuple[int, bool], Verdicts] = {}
+        self._verdicts: dict[tuple[int, str], Verdicts] = {}
+        self.rules = self.door.versions(self.purposes)
 
     @property
     def granted(self) -> bool:
@@ -139,28 +147,28 @@ class Gatekeeper:
             low = max(low, self._edges[place - 1])
         if place < len(self._edges):
             high = min(high, self._edges[place])
-        working = self.inside(t)
-        day = datetime.fromtimestamp(t / 1000, UTC).astimezone(self.zone).date()
-        share = days.setdefault(day, Share())
-        return low, high, share, self._verdicts.setdefault((place, working), {}), working
+        day = self._day(t)
+        rest = self._rest(t, day)
+        share = days.setdefault(day, Share(rules=self.rules))
+        return low, high, share, self._verdicts.setdefault((place, rest), {}), rest
+
+    def _day(self, t: int) -> date:
+        return datetime.fromtimestamp(t / 1000, UTC).astimezone(self.zone).date()
+
+    def _rest(self, t: int, day: date) -> str:
+        """Return why nothing, or less, is collected at this time, empty if it is a time for work."""
+        if day in self.state.days_off:
+            return Withheld.DAY_OFF.value
+        return "" if self.inside(t) else Withheld.OFF_HOURS.value
 
     @property
-    def blocked_everywhere(self) -> frozenset[str]:
-        """Apps of which nothing is kept for any purpose that is permitted."""
-        asked = {flow.purpose_key for flows in self.flows.values() for flow in flows} & self.state.grants.keys()
-        return self.blocked | {app for app, purposes in self.shut.items() if asked and asked <= purposes}
+    def purposes(self) -> frozenset[str]:
+        """What anything of this source is permitted for now."""
+        return frozenset(flow.purpose_key for flows in self.flows.values() for flow in flows) & self.state.grants.keys()
 
-    def judge(
-        self, category: str, app: str, hidden: bool, t: int, working: bool, shut: frozenset[str] = NONE
-    ) -> Verdict:
-        """Ask for every purpose; the best answer counts, and of the refusals the one that came nearest to a yes.
-
-        `hidden` keeps the app out of all of them, `shut` out of those that it names.
-        """
-        asked = [
-            (flow, self._reason(flow, app, hidden or flow.purpose_key in shut, t, working))
-            for flow in self.flows.get(category, ())
-        ]
+    def judge(self, category: str, app: str, passing: Passing, t: int, rest: str) -> Verdict:
+        """Ask for every purpose; the best answer counts, and of the refusals the one that came nearest to a yes."""
+        asked = [(flow, self._reason(flow, app, passing, t, rest)) for flow in self.flows.get(category, ())]
         kept = [flow for flow, reason in asked if reason is None]
         if kept and self.device:
             return Verdict(self.device)
@@ -183,9 +191,11 @@ class Gatekeeper:
         return max(granted or asked or [NOWHERE], key=lambda verdict: len(verdict.purposes))
 
     def _of_app(self, category: str, app: str, t: int) -> Verdict:
-        return self.judge(category, app, app in self.blocked, t, self.inside(t), self.shut.get(app, NONE))
+        # Of an app that nobody named all is said that holds for those on the list.
+        passing = Passing() if app == UNKNOWN_APP else self.door.passing(app)
+        return self.judge(category, app, passing, t, self._rest(t, self._day(t)))
 
-    def _reason(self, flow: Rule, app: str, hidden: bool, t: int, working: bool) -> Withheld | None:
+    def _reason(self, flow: Rule, app: str, passing: Passing, t: int, rest: str) -> Withheld | None:
         if flow.category == CONTENT and (app == UNKNOWN_APP or app not in flow.content_apps):
             return Withheld.NOT_PERMITTED
         reason = gate.allows(
@@ -198,11 +208,16 @@ class Gatekeeper:
             collector=self.writer,
             imported=self.imported,
         )
-        if reason is None and hidden:
+        return reason or self._at_the_door(flow, passing, rest)
+
+    def _at_the_door(self, flow: Rule, passing: Passing, rest: str) -> Withheld | None:
+        if passing.hidden or flow.purpose_key in passing.shut:
             return Withheld.BLOCKED_APP
-        if reason is None and not (working or flow.off_hours):
-            return Withheld.OFF_HOURS
-        return reason
+        if passing.unlisted or flow.purpose_key in passing.out:
+            return Withheld.UNLISTED_APP
+        if rest == Withheld.DAY_OFF:
+            return Withheld.DAY_OFF
+        return Withheld.OFF_HOURS if rest and not flow.off_hours else None
 
 
 class Sieve:
@@ -210,62 +225,103 @@ class Sieve:
 
     def __init__(self, keeper: Gatekeeper) -> None:
         self.keeper, self.sifted = keeper, Sifted()
-        self.front, self.shut = Front(0), NONE
         self.low = self.high = 0
-        self.share, self.verdicts, self.working = Share(), {}, True
+        self.share, self.verdicts, self.rest = Share(), {}, ""
         # For what is neither a key nor a window and is kept: its binding, until time or window change the answer.
         self.ways: dict[tuple[type[Base], str | UnsetType], int] = {}
+        self.turn_to(Front(0))
 
     def turn_to(self, front: Front) -> None:
+        """Have what follows lie behind this window, or, where it names an app of its own, beside it."""
         self.front = front
-        self.shut = self.keeper.shut.get(front.app, NONE) if front.shown else frozenset(front.shut)
+        door = self.keeper.door
+        if front.shown:
+            said = door.passing(front.app).join(Passing(front.hidden))
+        else:
+            said = Passing(front.hidden, front.listed != door.mark, frozenset(front.shut), frozenset(front.out))
+        self.behind = self.beside = said
+        if not front.t:
+            # No window is known: of such an app nothing passes where a list is, but one that is named may be on it.
+            self.behind, self.beside = said.join(door.passing(UNKNOWN_APP)), said._replace(unlisted=False)
         self.ways.clear()
 
     def take(self, event: Base) -> None:
         if not self.low <= event.t < self.high:
             around = self.keeper.stretch(event.t, self.sifted.days)
-            self.low, self.high, self.share, self.verdicts, self.working = around
+            self.low, self.high, self.share, self.verdicts, self.rest = around
             self.ways.clear()
         focus = type(event) is Focus
         if focus:
             self._come_to_front(event)
-        app = self.front.app if event.app is UNSET else event.app
-        hidden = self.front.hidden or app in self.keeper.blocked
-        hidden = hidden or (isinstance(event, Window) and event.private is True)
-        closed = self.shut | self.keeper.shut.get(app, NONE)
-        verdict = self._verdict(event.category, app, hidden, closed, event.t)
+        app, passing = self._of_whom(event)
+        verdict = self._verdict(event.category, app, passing, event.t)
         if verdict.reason:
             reasons = self.share.withheld.setdefault(event.category, {})
             reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
             return
         self.front.shown = self.front.shown or focus
-        contents = self._keystroke(event, verdict, app, hidden, closed) if isinstance(event, Key) else ()
+        contents = self._keystroke(event, verdict, app, passing) if isinstance(event, Key) else ()
         named = event.app is not UNSET or self.front.shown
+        if isinstance(event, Window | Navigate):
+            self._cut(event, verdict.purposes, app)
         way = self.share.keep(event, (verdict.purposes, contents, app if named else None))
-        if not isinstance(event, Key | Window):
+        if not isinstance(event, Key | Window | Navigate):
             self.ways[(type(event), event.app)] = way
+
+    def _of_whom(self, event: Base) -> tuple[str, Passing]:
+        """Return the app that an event belongs to, and how it stands at the door."""
+        if event.app is UNSET:
+            app, passing = self.front.app, self.behind
+        else:
+            app, passing = event.app, self.beside.join(self.keeper.door.passing(event.app))
+        if isinstance(event, Window) and event.private is True:
+            passing = passing._replace(hidden=True)
+        return app, passing
 
     def _come_to_front(self, event: Focus) -> None:
         app = UNKNOWN_APP if event.app is UNSET else event.app
-        closed = tuple(sorted(self.keeper.shut.get(app, NONE)))
-        self.turn_to(Front(event.t, app, event.private is True or app in self.keeper.blocked, shut=closed))
-        self.sifted.fronts.append(self.front)
+        door, passing = self.keeper.door, self.keeper.door.passing(app)
+        front = Front(
+            event.t,
+            app,
+            event.private is True or passing.hidden,
+            shut=tuple(sorted(passing.shut)),
+            out=tuple(sorted(passing.out)),
+            # Another than the mark of any list: not found on the one that is.
+            listed="-" if passing.unlisted else door.mark,
+        )
+        self.turn_to(front)
+        self.sifted.fronts.append(front)
 
-    def _verdict(self, category: str, app: str, hidden: bool, closed: frozenset[str], t: int) -> Verdict:
-        asked = (category, app, hidden, closed)
+    def _verdict(self, category: str, app: str, passing: Passing, t: int) -> Verdict:
+        asked = (category, app, passing)
         verdict = self.verdicts.get(asked)
         if verdict is None:
-            verdict = self.verdicts[asked] = self.keeper.judge(category, app, hidden, t, self.working, closed)
+            verdict = self.verdicts[asked] = self.keeper.judge(category, app, passing, t, self.rest)
         return verdict
 
-    def _keystroke(
-        self, event: Key, verdict: Verdict, app: str, hidden: bool, closed: frozenset[str]
-    ) -> tuple[str, ...]:
+    def _cut(self, event: Window | Navigate, purposes: tuple[str, ...], app: str) -> None:
+        """Take off an event what may not be kept of its text; cut once, it is cut for good."""
+        cutter = self.keeper.door.cutter(purposes)
+        if isinstance(event, Navigate):
+            sent, event.url = event.url, cutter.url(event.url)
+            self._count_cut("urls", event.url != sent)
+        elif event.title is not UNSET:
+            sent = event.title
+            kept = cutter.title(sent, None if app == UNKNOWN_APP else app)
+            event.title = kept or (UNSET if sent else sent)
+            self._count_cut("titles", kept != sent)
+
+    def _count_cut(self, kind: str, shorter: bool) -> None:
+        if shorter:
+            self.share.cut[kind] = self.share.cut.get(kind, 0) + 1
+
+    def _keystroke(self, event: Key, verdict: Verdict, app: str, passing: Passing) -> tuple[str, ...]:
         """Take off what says more than is permitted; return what the typed character may be used for."""
         allowed: tuple[str, ...] = ()
         self.sifted.touched.append((event, event.t, event.key))
         if event.key is not UNSET:
-            allowed = self._verdict(CONTENT, app, hidden, closed, event.t).purposes
+            allowed = self._verdict(CONTENT, app, passing, event.t).purposes
             if allowed:
                 self.share.contents += 1
             else:
@@ -276,11 +332,20 @@ class Sieve:
         return allowed
 
 
+def _named_plainly(events: Sequence[Base]) -> None:
+    """Take out of the names of apps what no title may say: a program may send a title as one."""
+    named = {event.app for event in events if event.app is not UNSET}
+    other = {app: plain for app in named if (plain := patterns.without(app)) != app}
+    for event in events if other else ():
+        event.app = other.get(event.app, event.app)  # type: ignore[arg-type]
+
+
 def sift(keeper: Gatekeeper, events: Sequence[Base], before: Sequence[Front] = ()) -> Sifted:
     """Keep what the gate allows of each day, count the rest; `before` are windows known from earlier batches.
 
-    What is stripped is taken off the events themselves.
+    What is stripped and what is cut is taken off the events themselves.
     """
+    _named_plainly(events)
     sieve = Sieve(keeper)
     ways = sieve.ways
     for event in sorted([*before, *events], key=attrgetter("t")):

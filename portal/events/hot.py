@@ -30,12 +30,12 @@ SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hour
             WHERE here.country IS NOT NULL
               AND NOT EXISTS (SELECT 1 FROM register_worksagreement w
                                WHERE w.source_id = s.key AND w.country IN ('', here.country))),
-       g.version, i.state, v.ownership, v.agreed, v.country,
+       s.allowed_apps, s.redaction, g.version, i.state, v.ownership, v.agreed, v.country,
        (SELECT jsonb_agg(jsonb_build_array(p.purpose_key, p.jurisdictions)) FROM register_purposerecord p
           JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge)
   FROM (SELECT %s::text AS writer, %s::uuid AS collector) one
   LEFT JOIN (
-       SELECT key, kind, blocked_apps,
+       SELECT key, kind, blocked_apps, allowed_apps, redaction,
               (SELECT jsonb_agg(jsonb_build_array(
                           f.category, f.purpose_key, f.off_hours, f.exact_timing, f.content_apps, p.jurisdictions))
                  FROM register_flow f LEFT JOIN register_purposerecord p ON p.purpose_key = f.purpose_key
@@ -155,8 +155,9 @@ def _collector(writer: str) -> UUID | None:
 
 def _known(writer: str, row: tuple[Any, ...]) -> Known:
     source, kind, blocked, rules, subject_id, zone, hours, where, month, epoch, fronts, waiting, sealed = row[:13]
-    agreed, version, *installation, first = row[13:]
-    known_source = Source(key=source, kind=kind, blocked_apps=_json(blocked)) if kind else None
+    agreed, allowed, redaction, version, *installation, first = row[13:]
+    lists = {"blocked_apps": _json(blocked), "allowed_apps": _json(allowed), "redaction": _json(redaction)}
+    known_source = Source(key=source, kind=kind, **lists) if kind else None
     if not subject_id:
         return Known(known_source, (), None, None)
     installed = _installed(writer, where, *installation)

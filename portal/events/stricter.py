@@ -7,7 +7,6 @@ from collections.abc import Collection
 from consent.values import Basis, GateState, Grant, Scope
 from portal.events.hot import Known, Rule
 
-NONE: frozenset[str] = frozenset()
 # Why nothing at all of a source is permitted, whatever was answered.
 NOT_AGREED = "not_agreed"
 NOT_ACKNOWLEDGED = "not_acknowledged"
@@ -39,16 +38,6 @@ def narrowed(flow: Rule, grant: Grant | None, source: str, countries: Collection
     apps = flow.content_apps & answered.content_apps
     off_hours, exact = flow.off_hours and answered.off_hours, flow.exact_timing and answered.exact_timing
     return Rule(flow.category, flow.purpose_key, off_hours, exact, apps)
-
-
-def shut(state: GateState, source: str, blocked: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Return the purposes of apps that are blocked no more, but were when the person answered."""
-    found: dict[str, set[str]] = {}
-    for purpose, grant in state.grants.items():
-        if grant.rules and source in grant.rules:
-            for app in grant.rules[source].blocked_apps - blocked:
-                found.setdefault(app, set()).add(purpose)
-    return {app: frozenset(purposes) for app, purposes in found.items()}
 
 
 def edges(state: GateState) -> list[int]:

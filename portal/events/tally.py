@@ -12,12 +12,18 @@ from portal.events.values import Counts, DayTotal
 
 
 class Tally(Struct, omit_defaults=True):
-    """One source's part of a day; `size` is in bytes before compression, `contents` counts typed characters."""
+    """One source's part of a day; `size` is in bytes before compression, `contents` counts typed characters.
+
+    `rules` name the versions that stood at the door, as `3`, or `3+1` where the stricter of both held; `cut` counts the
+    titles and addresses that they made shorter.
+    """
 
     events: Counts = field(default_factory=dict)
     size: int = 0
     contents: int = 0
     withheld: dict[str, Counts] = field(default_factory=dict)
+    rules: list[str] = field(default_factory=list)
+    cut: Counts = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         merge(self.events, other.events)
@@ -25,6 +31,11 @@ class Tally(Struct, omit_defaults=True):
         self.contents += other.contents
         for category, reasons in other.withheld.items():
             merge(self.withheld.setdefault(category, {}), reasons)
+        self.add_rules(other)
+
+    def add_rules(self, other: Tally) -> None:
+        self.rules = sorted({*self.rules, *other.rules})
+        merge(self.cut, other.cut)
 
     def forget(self, gone: Mapping[str, int], contents: int) -> None:
         """Take erased events out; the bytes go in proportion, since a category has none of its own."""
@@ -32,6 +43,8 @@ class Tally(Struct, omit_defaults=True):
         merge(self.events, {category: -n for category, n in gone.items()})
         self.events = {category: n for category, n in self.events.items() if n > 0}
         self.contents = max(0, self.contents - contents)
+        # Nobody knows whose texts these were.
+        self.cut = {}
         self.size = self.size * sum(self.events.values()) // before if before else 0
 
     def __bool__(self) -> bool:
@@ -57,7 +70,17 @@ class DayTally(Struct, omit_defaults=True):
         for tally in self.sources.values():
             whole.add(tally)
         sources = {source: dict(tally.events) for source, tally in self.sources.items() if tally.events}
-        return DayTotal(day, whole.events, whole.size, sources, whole.withheld, whole.contents, tuple(self.sending))
+        return DayTotal(
+            day=day,
+            events=whole.events,
+            bytes=whole.size,
+            sources=sources,
+            withheld=whole.withheld,
+            contents=whole.contents,
+            sending=tuple(self.sending),
+            rules={source: tuple(tally.rules) for source, tally in self.sources.items() if tally.rules},
+            cut=whole.cut,
+        )
 
 
 Month = dict[str, DayTally]

@@ -114,7 +114,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class DayTotal:
-    """A day as counted: `contents` are typed characters kept, `sending` sources that sent what may not be kept."""
+    """A day as counted: `contents` are typed characters kept, `sending` sources that sent what may not be kept.
+
+    `rules` are those that stood at the door of each source, `cut` how many titles and addresses they made shorter.
+    """
 
     day: date
     events: Counts = field(default_factory=dict)
@@ -123,13 +126,30 @@ class DayTotal:
     withheld: dict[str, Counts] = field(default_factory=dict)
     contents: int = 0
     sending: tuple[str, ...] = ()
+    rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cut: Counts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which events of a day are wanted; None is all."""
+
+    categories: frozenset[str] | None = None
+    sources: frozenset[str] | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    apps: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class EventPage:
-    """Some events of a day in order of time, how many match, and the apps and devices of the whole day."""
+    """Some events of a day in order of time, how many match, and the apps and devices of the whole day.
+
+    `ranks` says of each which of its instant it is, so that its address stays the same when earlier ones arrive late.
+    """
 
     rows: list[dict[str, Any]]
     total: int
     apps: tuple[str, ...] = ()
     collectors: tuple[str, ...] = ()
+    ranks: tuple[int, ...] = ()
