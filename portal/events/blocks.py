@@ -99,8 +99,19 @@ def _open(block: Block, blob: Any, part: str) -> bytes:
 
 def body(block: Block) -> Body:
     """Return a block's events; raises KeyGone."""
+    return _decode(_unpacked(block))
+
+
+def _unpacked(block: Block) -> bytes:
     opened = _open(block, block.body, "body")
-    return _decode(_codec.decompress(opened[4:], int.from_bytes(opened[:4], "big"), asbytes=True))
+    return _codec.decompress(opened[4:], int.from_bytes(opened[:4], "big"), asbytes=True)
+
+
+def record(block: Block, number: int) -> bytes:
+    """Return the bytes of one event as they lie in a block, opened and unpacked; raises KeyGone."""
+    parts = msgspec.msgpack.decode(_unpacked(block), type=list[msgspec.Raw])
+    events = parts[Body.__struct_fields__.index("events")]
+    return bytes(msgspec.msgpack.decode(events, type=list[msgspec.Raw])[number])
 
 
 def counts(block: Block) -> DayTally:

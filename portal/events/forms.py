@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,19 +11,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.events import words
+from portal.events.values import LONGEST, Filter
+from portal.strictjson import LARGEST
 
 # Days that a page may be asked of: with room to both sides, so that zones and neighbouring days stay dates.
 YEARS = range(1900, 3000)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which events of a day are wanted; None is all."""
-
-    categories: frozenset[str] | None = None
-    sources: frozenset[str] | None = None
-    from_ms: int | None = None
-    to_ms: int | None = None
 
 
 def _clock(label: Any) -> forms.TimeField:
@@ -41,6 +32,10 @@ class DayFilter(forms.Form):
     source = forms.ChoiceField(label=_("Source"), required=False)
     since = _clock(_("From"))
     until = _clock(_("Until"))
+    # What a link of the day's timeline asks for: instants in ms, where the clock of a day may show a time twice.
+    start = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    end = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    app = forms.CharField(required=False, max_length=LONGEST)
 
     def __init__(self, *args: Any, categories: Iterable[str], sources: dict[str, str], **options: Any) -> None:
         super().__init__(*args, **options)
@@ -59,9 +54,15 @@ class DayFilter(forms.Form):
         return Filter(
             categories=frozenset(given.get("category") or ()) or None,
             sources=frozenset({given["source"]}) if given.get("source") else None,
-            from_ms=_instant(day, given.get("since"), zone),
-            to_ms=_instant(day, given.get("until"), zone),
+            from_ms=_narrower(max, given.get("start"), _instant(day, given.get("since"), zone)),
+            to_ms=_narrower(min, given.get("end"), _instant(day, given.get("until"), zone)),
+            apps=frozenset({given["app"]}) if given.get("app") else None,
         )
+
+
+def _narrower(choose: Callable[[Iterable[int]], int], *instants: int | None) -> int | None:
+    known = [each for each in instants if each is not None]
+    return choose(known) if known else None
 
 
 def _instant(day: date, at: time | None, zone: ZoneInfo) -> int | None:

@@ -63,7 +63,8 @@ def meant(span: Mapping[str, int], wanted: Filter) -> str:
         "from_ms": wanted.from_ms if wanted.from_ms is not None else span["from_ms"],
         "to_ms": wanted.to_ms if wanted.to_ms is not None else span["to_ms"],
     }
-    return query(narrowed, category=sorted(wanted.categories or ()), source=sorted(wanted.sources or ()))
+    chosen = {"category": wanted.categories, "source": wanted.sources, "app": wanted.apps}
+    return query(narrowed, **{name: sorted(values or ()) for name, values in chosen.items()})
 
 
 def recent_apps(subject_id: UUID) -> list[str]:

@@ -6,7 +6,7 @@ import calendar
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,11 +18,15 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from consent.models import Purpose
-from portal.events import charts, devices, gap_words, gaps, meaning, reading, words
-from portal.events.forms import DayFilter, Filter
+from consent.values import milliseconds
+from portal.events import charts, gap_words, gaps, lines, meaning, reading, words
+from portal.events.called import called
+from portal.events.forms import DayFilter
 from portal.events.gaps import DayGap
-from portal.events.values import DayTotal
+from portal.events.openday import OpenDay
+from portal.events.timeline import offs
+from portal.events.timeline.card import app_name, card
+from portal.events.values import DayTotal, Filter
 from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.register.models import Retention, Source
@@ -31,26 +35,6 @@ BAR = 28
 PAGE = 100
 Gaps = Mapping[date, DayGap]
 NO_GAP = DayGap("", [])
-# The fields of an event as they were sent, listed when its line is opened.
-FIELDS = (
-    "t",
-    "type",
-    "x",
-    "y",
-    "button",
-    "deltaX",
-    "deltaY",
-    "code",
-    "key",
-    "app",
-    "title",
-    "private",
-    "url",
-    "seq",
-    "screen_w",
-    "screen_h",
-    "collector",
-)
 
 
 @dataclass(frozen=True)
@@ -93,21 +77,6 @@ class Reason:
     count: int
     categories: list[tuple[str, int]]
     days: list[tuple[date, int]]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One event, as shown."""
-
-    at: datetime
-    millisecond: str
-    says: str
-    category: str
-    token: str
-    app: str
-    source: str
-    purposes: list[str]
-    fields: list[tuple[str, Any]]
 
 
 def short(count: int) -> str:
@@ -211,10 +180,6 @@ def source_titles() -> dict[str, str]:
     return dict(Source.objects.values_list("key", "title"))
 
 
-def purpose_titles() -> dict[str, str]:
-    return dict(Purpose.objects.values_list("key", "title"))
-
-
 def kept_for(categories: Iterable[str]) -> list[tuple[str, int]]:
     """Return how many days each category is kept: the longest of its purposes, since the event stays that long."""
     longest: dict[str, int] = {}
@@ -285,7 +250,8 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         "kept": charts.kept(total),
         "dropped": charts.dropped(total),
         "size": words.size(total.bytes),
-        "gaps": gap_words.of_day(gap, total.day, owner),
+        "counted": total,
+        "gap": gap,
         "categories": by_category([total], f"{here}?"),
         "sources": by_source([total], sources, f"{here}?"),
         "reasons": by_reason([total]),
@@ -302,29 +268,24 @@ def ends(total: DayTotal) -> list[tuple[str, date]]:
     return [(name, total.day + timedelta(days=days)) for name, days in kept_for(charts.categories([total]))]
 
 
-def events(owner: Employee, shown: Mapping[str, Any]) -> dict[str, Any]:
+def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[str, Any]:
     """Return a page of a day's events, as the filters want them."""
     zone, page = ZoneInfo(owner.time_zone), shown["page"]
     wanted = shown["form"].wanted(shown["day"], zone)
-    found = reading.page(
-        owner.pk,
-        shown["day"],
-        categories=wanted.categories,
-        sources=wanted.sources,
-        from_ms=wanted.from_ms,
-        to_ms=wanted.to_ms,
-        offset=(page - 1) * PAGE,
-        limit=PAGE,
-    )
+    found = reading.page_of(opened, wanted, (page - 1) * PAGE, PAGE)
     if page > 1 and not found.rows:
         raise Http404
+    off = offs.of_day(owner, shown["day"], shown["gap"], opened, milliseconds(timezone.now()))
     return {
-        "lines": lines(found.rows, zone, shown["titles"]),
+        "gaps": gap_words.of_day(offs.with_hours(shown["gap"], off), shown["day"], owner),
+        "timeline": card(owner, shown["counted"], opened, (shown["span"]["from_ms"], shown["span"]["to_ms"]), off),
+        "lines": lines.of_page(found, zone, shown["titles"]),
         "total": found.total,
         "is_filtered": wanted != Filter(),
+        "only_app": ", ".join(map(app_name, sorted(wanted.apps or ()))),
         "meant": meaning.meant(shown["span"], wanted) if wanted != Filter() else "",
         "apps": [(app, meaning.query(shown["span"], app=[app])) for app in found.apps],
-        "devices": list(devices.named(found.collectors).items()),
+        "devices": list(called(owner.pk, found.collectors).items()),
         "pager": _pager(shown["asked"], page, found.total),
     }
 
@@ -333,25 +294,6 @@ def _pager(asked: QueryDict, page: int, total: int) -> dict[str, str]:
     pages = max(1, -(-total // PAGE))
     text = _("Page %(page)s of %(pages)s") % {"page": f"{page:,}", "pages": f"{pages:,}"}
     return pager(asked, page, more=page < pages, text=text)
-
-
-def lines(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sources: Mapping[str, str]) -> list[Line]:
-    purposes = purpose_titles()
-    return [_line(row, zone, sources, purposes) for row in rows]
-
-
-def _line(row: Mapping[str, Any], zone: ZoneInfo, sources: Mapping[str, str], purposes: Mapping[str, str]) -> Line:
-    return Line(
-        at=datetime.fromtimestamp(row["t"] // 1000, UTC).astimezone(zone),
-        millisecond=f"{row['t'] % 1000:03d}",
-        says=words.event(row),
-        category=words.category(row["category"]),
-        token=charts.TOKENS.get(row["category"], charts.DROPPED_TOKEN),
-        app=row.get("in_app") or row.get("app") or "",
-        source=sources.get(row["source"], row["source"]),
-        purposes=[purposes.get(key, key) for key in row["purposes"].split(",") if key],
-        fields=[(name, row[name]) for name in FIELDS if row.get(name) is not None],
-    )
 
 
 def days_since(subject_id: UUID, first: date, last: date) -> list[DayTotal]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.db import connection
 
-from portal.events import blocks, daybook, matching, segments, tally, volumes
+from portal.events import blocks, daybook, segments, tally, volumes
 from portal.events.daybook import steadily
 from portal.events.models import Block, Volume
+from portal.events.openday import PLACE, OpenDay, open_day
 from portal.events.tally import Month
-from portal.events.values import DayTotal, EventPage
+from portal.events.values import DayTotal, EventPage, Filter
 
 # One statement: a fold that commits in between would count a block twice, or not at all.
 COUNTED = """
@@ -93,22 +92,18 @@ def page(
     limit: int = 100,
 ) -> EventPage:
     """Return some events of a day as dictionaries without what was not sent."""
-    found = stored(subject_id, day)
-    apps, senders = _different(matching.apps(found)), _different(found["collector"])
-    for name, wanted in (("category", categories), ("source", sources)):
-        if wanted is not None:
-            found = found.filter(pc.is_in(found[name], value_set=pa.array(sorted(wanted), pa.string())))
-    found = _within(found, from_ms, to_ms)
-    return EventPage(segments.to_rows(found.slice(max(0, offset), limit)), found.num_rows, apps, senders)
+    wanted = Filter(_set(categories), _set(sources), from_ms, to_ms)
+    return page_of(open_day(subject_id, day), wanted, offset, limit)
 
 
-def _different(column: Any) -> tuple[str, ...]:
-    return tuple(sorted(filter(None, pc.unique(column).to_pylist())))
+def page_of(opened: OpenDay, wanted: Filter, offset: int, limit: int) -> EventPage:
+    """Return some events of an opened day, as a filter wants them."""
+    positions = opened.chosen(wanted)
+    shown = positions.slice(max(0, offset), limit)
+    rows = segments.to_rows(opened.rows(opened.index[PLACE].take(shown).to_pylist()))
+    ranks = tuple(opened.rank(position) for position in shown.to_pylist())
+    return EventPage(rows, len(positions), opened.different_apps, opened.different("collector"), ranks)
 
 
-def _within(found: Any, from_ms: int | None, to_ms: int | None) -> pa.Table:
-    if from_ms is not None:
-        found = found.filter(pc.greater_equal(found["t"], from_ms))
-    if to_ms is not None:
-        found = found.filter(pc.less(found["t"], to_ms))
-    return found
+def _set(values: Collection[str] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(values)

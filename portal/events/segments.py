@@ -163,7 +163,7 @@ class Unfaithful(Exception):
     """An object does not hold what was put there."""
 
 
-def lean(data: bytes, groups: range | None = None) -> pa.Table:
+def lean(data: bytes, groups: Sequence[int] | None = None) -> pa.Table:
     """Return a Parquet file's events, of the texts each different one once; columns without any value are not read.
 
     Whoever only hands a day on is spared most of the work.
@@ -171,7 +171,7 @@ def lean(data: bytes, groups: range | None = None) -> pa.Table:
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*TEXTS, "url"])
     full = _with_values(file.metadata)
     chosen = range(file.num_row_groups) if groups is None else groups
-    table = file.read_row_groups(chosen, columns=full, use_threads=False).unify_dictionaries().combine_chunks()
+    table = file.read_row_groups(list(chosen), columns=full, use_threads=False).unify_dictionaries().combine_chunks()
     nothing = {each.name: pa.nulls(len(table), each.type) for each in SCHEMA if each.name not in full}
     return pa.table({name: nothing[name] if name in nothing else table[name] for name in SCHEMA.names})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from portal.events import views
 from portal.events.forms import YEARS
@@ -31,4 +31,7 @@ urlpatterns = [
     path("people/<uuid:subject_id>/data/", views.data, name="data"),
     path("people/<uuid:subject_id>/data/<day:day>/", views.day, name="day"),
     path("people/<uuid:subject_id>/chart/", views.chart, name="chart"),
+    path("people/<uuid:subject_id>/live/", include("portal.events.live.urls")),
+    path("people/<uuid:subject_id>/data/<day:day>/replay/", include("portal.events.replay.urls")),
+    path("people/<uuid:subject_id>/data/<day:day>/raw/", include("portal.events.raw.urls")),
 ]

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portal.audit import trail
-from portal.audit.values import Action
 from portal.events import charts, forms, gaps, pages, reading
-from portal.people.guards import actor_of, own_page
+from portal.events.openday import open_day
+from portal.events.seen import note
+from portal.people.guards import own_page
 
 SPANS = (7, 30, 90)
 
@@ -33,14 +33,9 @@ def day(request: HttpRequest, *, subject_id: UUID, day: date) -> HttpResponse:
     """One day's events, a page at a time; the look is written down, once an hour, before anything is opened."""
     month = reading.days(subject_id, f"{day:%Y-%m}")
     shown = pages.day(request.user, charts.filled(month, day, day)[0], request.GET)
-    trail.record(
-        Action.DATA_VIEWED,
-        actor=actor_of(request, about=subject_id),
-        subject_id=subject_id,
-        facts={"day": day.isoformat()},
-        once=trail.hourly(Action.DATA_VIEWED, subject_id, day),
-    )
-    return render(request, "events/day.html", shown | pages.events(request.user, shown))
+    note(request, subject_id, day)
+    opened = open_day(subject_id, day)
+    return render(request, "events/day.html", shown | pages.events(request.user, shown, opened))
 
 
 @own_page

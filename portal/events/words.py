@@ -28,7 +28,15 @@ DROPPED: Words = {
     "restricted": gettext_lazy("you had restricted it"),
     "erased": gettext_lazy("it belongs to what you deleted"),
     "blocked_app": gettext_lazy("the app is blocked or private"),
+    "unlisted_app": gettext_lazy("the app is not on the list of those that may be recorded"),
     "off_hours": gettext_lazy("it was outside your working hours"),
+    "day_off": gettext_lazy("it was on a day that you marked"),
+    "device_paused": gettext_lazy("you had paused the device"),
+    "device_waiting": gettext_lazy("you had not answered for the device yet"),
+    "device_ended": gettext_lazy("the device had been removed"),
+    "personal_device": gettext_lazy("the device is your own and you had not said yes to it"),
+    "not_agreed": gettext_lazy("your representatives have not agreed to it"),
+    "not_acknowledged": gettext_lazy("you had not confirmed yet that you were told"),
 }
 
 

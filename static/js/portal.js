@@ -62,6 +62,25 @@ document.documentElement.classList.add("js");
     }
   };
 
+  // A page that asks anew by itself can be held, and never shows another page, such as the sign-in, in its place.
+  const hold = (event) => {
+    const button = event.target.closest?.("[data-hold]");
+    if (!button) return;
+    const held = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(held));
+    document.getElementById(button.dataset.hold).toggleAttribute("data-held", held);
+  };
+  const keepHeld = (event) => { if (event.target.hasAttribute("data-held")) event.preventDefault(); };
+  const stayHere = (event) => {
+    const { xhr, pathInfo } = event.detail;
+    if (!xhr.responseURL || new URL(xhr.responseURL).pathname === new URL(pathInfo.requestPath, location).pathname) return;
+    event.detail.shouldSwap = false;
+    location.reload();
+  };
+
+  document.addEventListener("click", hold);
+  document.addEventListener("htmx:beforeRequest", keepHeld);
+  document.addEventListener("htmx:beforeSwap", stayHere);
   dark.addEventListener("change", drawAll);
   document.addEventListener("click", closeMenus);
   document.addEventListener("keydown", closeMenus);
