@@ -40,8 +40,8 @@ OVERLAP = timedelta(seconds=60)
 UNKNOWN = "This code or token is not known, was used, or has run out: begin again."
 
 
-def error(code: str, says: str, status: int = 400) -> JsonResponse:
-    return JsonResponse({"error": code, "error_description": says}, status=status)
+def error(code: str, says: str, status: int = 400, headers: dict[str, str] | None = None) -> JsonResponse:
+    return JsonResponse({"error": code, "error_description": says}, status=status, headers=headers)
 
 
 def called_by_programs(view: View) -> View:
@@ -55,9 +55,7 @@ def too_many(request: HttpRequest) -> HttpResponse | None:
     try:
         limits.check("enrolments", account_adapter().get_client_ip(request), CODES_PER_MINUTE)
     except Problem as problem:
-        answer = error("temporarily_unavailable", problem.detail, 429)
-        answer.headers.update(problem.headers)
-        return answer
+        return error("temporarily_unavailable", problem.detail, 429, headers=problem.headers)
     return None
 
 
