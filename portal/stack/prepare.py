@@ -34,6 +34,8 @@ def _gather_static_files() -> None:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
+    # Only of a vault on S3 there is anything to ask; a bucket that keeps what is deleted is no vault.
+    call_command("check", tags=["vault"], deploy=True, verbosity=0)
     for alias in ("default", "keys"):
         call_command("migrate", database=alias, verbosity=0)
     _gather_static_files()

@@ -84,6 +84,7 @@ class Supervisor:
         self._start_databases(logs)
         self._start_redis(logs)
         self.services["vault"] = os.environ.get("VAULT_URL", "")
+        self.services["vault_endpoint"] = os.environ.get("VAULT_S3_ENDPOINT", "")
         self._prepare()
         write_stack(self.config, self.services)
         self.honcho = self._spawn([sys.executable, "-m", "honcho", "-f", str(PROJECT / "Procfile"), "start"])

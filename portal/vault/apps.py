@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
+
+from portal.vault.checks import TAG, check_vault
 
 
 class VaultConfig(AppConfig):
@@ -10,3 +13,6 @@ class VaultConfig(AppConfig):
 
     name = "portal.vault"
     label = "vault"
+
+    def ready(self) -> None:
+        register(check_vault, TAG, deploy=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".partial-"
-TRIES = 5
+TRIES = 50
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
@@ -73,7 +73,8 @@ def _beside(path: Path, chunks: Iterable[bytes], mode: int) -> Iterator[Path]:
 def _open_new(path: Path, mode: int) -> int:
     """Make a file and the folders above it, again if somebody removes an empty folder in between."""
     for _ in range(TRIES):
-        with contextlib.suppress(FileNotFoundError):
+        # FileExistsError: the folder was there, and was gone again when `mkdir` looked what it is.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             make_folder(path.parent)
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     raise FileNotFoundError(path)

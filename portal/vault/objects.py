@@ -11,7 +11,9 @@ from typing import BinaryIO, cast
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from portal.vault.files import PARTIAL, remove_empty, write_atomically
+from portal.vault import listing
+from portal.vault.files import remove_empty, write_atomically
+from portal.vault.listing import Entry, Leftover
 
 _PART = "[A-Za-z0-9][A-Za-z0-9._-]*"
 SAFE = re.compile(f"{_PART}(/{_PART})*")
@@ -27,10 +29,15 @@ class UnsafeName(Exception):
     """A name that might leave the vault, or that only some storages can hold."""
 
 
+class Unanswered(OSError):
+    """A storage elsewhere refused, failed or fell silent: whether it did what was asked is not known."""
+
+
 def put(name: str, data: bytes | Iterator[bytes]) -> None:
     """Store an object, in place of one of that name; on disk when this returns.
 
-    Raises OSError on a full disk, or what the storage raises; then the name is as it was before.
+    Raises OSError on a full disk; then the name is as it was before. Raises Unanswered, an OSError as well, if a
+    storage elsewhere gave no answer; then it is as before, or holds all of the new one, now or a little later.
     """
     _check(name)
     chunks = iter([data]) if isinstance(data, bytes) else data
@@ -70,7 +77,26 @@ def names(prefix: str = "") -> Iterator[str]:
     folder = prefix.strip("/")
     if folder:
         _check(folder)
-    yield from _below(_storage(), folder)
+    yield from listing.names(_storage(), folder)
+
+
+def entries(prefix: str = "") -> Iterator[Entry]:
+    """Yield the same, and when each was written."""
+    folder = prefix.strip("/")
+    if folder:
+        _check(folder)
+    yield from listing.entries(_storage(), folder)
+
+
+def leftovers() -> Iterator[Leftover]:
+    """Yield what a killed writer left that is no object."""
+    yield from listing.leftovers(_storage())
+
+
+def exists(name: str) -> bool:
+    """Return whether there is an object of this name."""
+    _check(name)
+    return bool(_storage().exists(name))
 
 
 def _storage() -> Storage:
@@ -93,14 +119,3 @@ def _upload(storage: Storage, name: str, chunks: Iterator[bytes]) -> None:
         storage.delete(stored)
         message = f"the vault's storage would not write {name} again; let it overwrite"
         raise OSError(message)
-
-
-def _below(storage: Storage, folder: str) -> Iterator[str]:
-    try:
-        folders, files = storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    path = f"{folder}/" if folder else ""
-    yield from (path + name for name in sorted(files) if not name.startswith(PARTIAL))
-    for each in sorted(folders):
-        yield from _below(storage, path + each)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.core.files.storage import storages
+from django.utils import timezone
 
-from portal.vault import objects
+from portal.stack.postgres import free_port
+from portal.vault import objects, s3
+from tests.seaweed import BUCKET
 
 
 class ObjectTests:
@@ -53,6 +61,26 @@ class ObjectTests:
         assert list(objects.names("s")) == ["s/one/1", "s/one/2", "s/two/1"]
         assert set(objects.names()) == {"s/one/1", "s/one/2", "s/two/1", "top"}
         assert list(objects.names("none")) == []
+
+    def test_names_come_in_order_with_the_time_they_were_written(self):
+        began = timezone.now() - timedelta(seconds=5)
+        wanted = ["a/1", "a/10", "a/2", "b/x/1", "c"]
+        for name in reversed(wanted):
+            objects.put(name, b"x")
+        assert [entry.name for entry in objects.entries()] == wanted
+        assert all(began < entry.written < timezone.now() + timedelta(seconds=5) for entry in objects.entries())
+        assert [entry.name for entry in objects.entries("b/x")] == ["b/x/1"]
+
+    def test_it_says_whether_there_is_one(self):
+        objects.put("a/bc", b"x")
+        assert objects.exists("a/bc")
+        assert not objects.exists("a/b")
+        assert not objects.exists("none")
+
+    def test_an_object_may_be_empty_and_may_be_large(self):
+        for size in (0, 1, 9 * 1024 * 1024 + 1):
+            objects.put("a/b", bytes(size))
+            assert len(objects.get("a/b")) == size
 
     @pytest.mark.parametrize(
         "name", ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", ".hidden", "a/.b", "a b", "a\nb", "ä", "a" * 600]
@@ -105,10 +133,18 @@ class TestFiles(ObjectTests):
         assert objects.get("a/b") == b"before"
         assert os.listdir(target.parent) == ["b"]
 
-    def test_a_part_that_a_killed_writer_left_is_not_an_object(self, own_files):
+    def test_a_part_that_a_killed_writer_left_is_no_object_and_can_be_removed(self, own_files):
         objects.put("a/b", b"x")
-        (own_files / "vault" / "a" / ".partial-00").write_bytes(b"half")
+        for left in (own_files / "vault" / "a" / ".partial-00", own_files / "vault" / "gone" / "day" / ".partial-01"):
+            left.parent.mkdir(parents=True, exist_ok=True)
+            left.write_bytes(b"half")
+        (own_files / "vault" / "empty").mkdir()
         assert list(objects.names()) == ["a/b"]
+        assert sorted(each.name for each in objects.leftovers()) == ["a/.partial-00", "empty", "gone/day/.partial-01"]
+        for each in list(objects.leftovers()):
+            each.remove()
+        assert list(objects.leftovers()) == []
+        assert sorted(os.listdir(own_files / "vault")) == ["a"]
 
     def test_a_folder_goes_with_its_last_object_since_its_name_tells_whose_it_was(self, own_files):
         objects.put("segments/ada/2026-11-20/1", b"x")
@@ -133,6 +169,93 @@ class TestFiles(ObjectTests):
         objects.put("a/b/staying", b"x")
         other.join()
         assert list(objects.names()) == ["a/b/staying"]
+
+
+class TestS3(ObjectTests):
+    """A real store: SeaweedFS."""
+
+    @pytest.fixture(autouse=True)
+    def store(self, on_s3):
+        return on_s3
+
+    def key(self, name):
+        return f"{storages['vault'].location}/{name}"
+
+    def test_a_prefix_keeps_to_itself(self, settings, store):
+        objects.put("a/b", b"mine")
+        inside = settings.STORAGES
+        for prefix in ("another", storages["vault"].location + "-longer"):
+            settings.STORAGES = {**inside, "vault": store.storage(prefix)}
+            assert not objects.exists("a/b")
+            objects.put("a/c", b"theirs")
+        settings.STORAGES = inside
+        assert list(objects.names()) == ["a/b"]
+
+    def test_a_list_longer_than_an_answer_is_told_to_its_end(self, monkeypatch):
+        monkeypatch.setattr(s3, "PAGE", 7)
+        wanted = [f"segments/{person}/{n:02}" for person in "ab" for n in range(16)]
+        for name in wanted:
+            objects.put(name, b"x")
+        assert list(objects.names()) == wanted
+        assert list(objects.names("segments/b")) == wanted[16:]
+
+    def test_an_upload_that_arrives_damaged_is_refused(self, monkeypatch):
+        objects.put("a/b", b"before")
+        monkeypatch.setattr(s3, "_md5", lambda file: "AAAAAAAAAAAAAAAAAAAAAA==")
+        with pytest.raises(objects.Unanswered, match="write"):
+            objects.put("a/b", b"after")
+        assert objects.get("a/b") == b"before"
+
+    def test_a_bucket_that_is_not_there_is_no_empty_vault(self, settings, store):
+        vault = store.storage(bucket_name="nowhere")
+        settings.STORAGES = {**settings.STORAGES, "vault": vault}
+        for act in (
+            lambda: objects.get("a/b"),
+            lambda: list(objects.names()),
+            lambda: objects.exists("a/b"),
+            lambda: list(objects.leftovers()),
+        ):
+            with pytest.raises(objects.Unanswered, match="NoSuchBucket"):
+                act()
+
+    def test_wrong_credentials_are_no_empty_vault(self, settings, store):
+        settings.STORAGES = {**settings.STORAGES, "vault": store.storage(secret_key="another")}
+        for act in (
+            lambda: objects.get("a/b"),
+            lambda: objects.put("a/b", b"x"),
+            lambda: objects.delete("a/b"),
+            lambda: list(objects.names()),
+        ):
+            with pytest.raises(objects.Unanswered, match="SignatureDoesNotMatch"):
+                act()
+
+    def test_a_store_that_is_away_or_silent_is_said_soon(self, settings, store):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            for endpoint in (f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{silent.getsockname()[1]}"):
+                vault = store.storage(endpoint=endpoint, read_seconds=0.2, connect_seconds=0.2)
+                settings.STORAGES = {**settings.STORAGES, "vault": vault}
+                began = time.monotonic()
+                with pytest.raises(objects.Unanswered):
+                    objects.get("a/b")
+                assert time.monotonic() - began < 6
+
+    def test_an_upload_in_parts_that_nobody_ended_is_found_and_ended(self, store):
+        begun = store.client().create_multipart_upload(Bucket=BUCKET, Key=self.key("a/half"))
+        other = store.client().create_multipart_upload(Bucket=BUCKET, Key="elsewhere")
+        assert list(objects.names()) == []
+        [left] = objects.leftovers()
+        assert left.name == "a/half"
+        left.remove()
+        assert list(objects.leftovers()) == []
+        for key, upload in ((self.key("a/half"), begun), ("elsewhere", other)):
+            store.client().abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload["UploadId"])
+
+    def test_a_process_that_was_forked_has_a_client_of_its_own(self):
+        objects.put("a/b", b"x")
+        mine = storages["vault"].client
+        assert storages["vault"].client is mine
+        with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+            assert pool.submit(objects.get, "a/b").result(20) == b"x"
 
 
 class TestMemory(ObjectTests):
