@@ -6,6 +6,10 @@ commit deletes exactly the blocks which were read, and the older object is delet
 
 from __future__ import annotations
 
+import logging
+import math
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -20,12 +24,16 @@ from consent.values import GateState
 from portal.events import daybook, matching, segments, volumes
 from portal.events.daybook import Day
 from portal.events.models import Block, Segment, Volume
-from portal.vault import objects
+from portal.vault import cipher, keys, objects
 
 # Behind UTC no zone is further than this: a day is over everywhere.
 LATEST_ZONE = timedelta(hours=12)
+# What keeps one day from being sealed; the store being away keeps all of them.
+CANNOT = (OSError, keys.KeyGone, cipher.WrongKey, cipher.Damaged, segments.Unfaithful)
+MOST_FAILURES = 3
 # A day still going on is sealed as well once so many batches wait, so that a page stays quick to read.
 MANY_BLOCKS = 240
+log = logging.getLogger(__name__)
 
 
 class Overtaken(Exception):
@@ -124,12 +132,29 @@ def waiting() -> list[tuple[UUID, date]]:
     return list(rows)
 
 
-def seal(days: list[tuple[UUID, date]]) -> tuple[int, int]:
-    """Seal these days; return how many were sealed and how many must wait for their next turn."""
-    done = 0
-    for subject_id, day in days:
+def seal(days: list[tuple[UUID, date]], seconds: float = math.inf) -> tuple[int, int]:
+    """Seal these days for so long; return how many were sealed and how many must wait for their next turn.
+
+    A day that cannot be sealed holds up no other; raises OSError where the vault takes or gives nothing at all.
+    """
+    ends, done, failures = time.monotonic() + seconds, 0, 0
+    for subject_id, day in _from_anywhere(days):
+        if time.monotonic() > ends:
+            break
         try:
             done += seal_day(subject_id, day)
+            failures = 0
         except (Overtaken, objects.Missing):
             continue
+        except CANNOT as error:
+            log.warning("%s %s waits: %s", subject_id, day, type(error).__name__)
+            failures += isinstance(error, OSError)
+            if failures == MOST_FAILURES:
+                raise
     return done, len(days) - done
+
+
+def _from_anywhere(days: list[tuple[UUID, date]]) -> list[tuple[UUID, date]]:
+    """Begin at another place each time, so that two at once share the work instead of overtaking each other."""
+    start = secrets.randbelow(len(days)) if days else 0
+    return days[start:] + days[:start]

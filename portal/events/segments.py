@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -153,9 +154,15 @@ def put(header: Header, table: pa.Table) -> str:
     sealed = keys.seal_for(header.subject, header.epoch, month, day, to_parquet(table), bound)
     place = f"{header.epoch}-{header.generation}-{secrets.token_hex(8)}"
     name = f"{prefix_of(header.subject, header.day)}{place}"
-    objects.put(name, MAGIC + len(bound).to_bytes(2, "big") + bound + sealed)
-    if not read(name)[1].equals(table):
-        raise Unfaithful(name)
+    try:
+        objects.put(name, MAGIC + len(bound).to_bytes(2, "big") + bound + sealed)
+        if not read(name)[1].equals(table):
+            raise Unfaithful(name)
+    except (OSError, objects.Missing, Unfaithful):
+        # It may be there all the same; nobody will ever name it.
+        with suppress(OSError):
+            objects.delete(name)
+        raise
     return name
 
 
@@ -229,11 +236,18 @@ def unsealed(name: str) -> tuple[Header, bytes]:
     if blob[: len(MAGIC)] != MAGIC:
         raise Unfaithful(name)
     bound = blob[start : start + size]
-    header = msgspec.json.decode(bound, type=Header)
+    header = _header(name, bound)
     if not name.startswith(prefix_of(header.subject, header.day)):
         raise Unfaithful(name)
     opened = keys.open_for(header.subject, header.day.isoformat()[:7], blob[start + size :], bound)
     return header, opened
+
+
+def _header(name: str, bound: bytes) -> Header:
+    try:
+        return msgspec.json.decode(bound, type=Header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unfaithful(name) from error
 
 
 def load(segment: Segment) -> pa.Table:

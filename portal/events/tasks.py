@@ -9,6 +9,8 @@ from consent import ledger
 from portal.events import sealing, volumes
 from portal.events.models import BatchReceipt
 
+SLICE_SECONDS = 60
+
 
 @shared_task
 def fold_volumes() -> None:
@@ -19,8 +21,12 @@ def fold_volumes() -> None:
 
 @shared_task
 def seal_days() -> None:
-    if not ledger.closed():
-        sealing.seal(sealing.due(timezone.now()))
+    """Seal for a while, then stand in line again behind whatever else waits for a worker."""
+    if ledger.closed():
+        return
+    done, left = sealing.seal(sealing.due(timezone.now()), SLICE_SECONDS)
+    if done and left:
+        seal_days.delay()
 
 
 @shared_task

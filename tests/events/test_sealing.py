@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import uuid
+from contextlib import suppress
 from copy import copy
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from consent import actions
@@ -20,6 +23,8 @@ from portal.events import ingest, reading, sealing, segments, tasks, values, vol
 from portal.events.models import Block, Segment, Volume
 from portal.vault import keys, objects
 from tests.events.conftest import focus, key, move, now_ms
+from tests.events.test_races import at_once
+from tests.failing import COMMITS, MOMENTS, OBJECT_CALLS, Killed, commit_failed, failing
 from tests.makers import make_batch, make_permitted, make_token, send
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -48,10 +53,6 @@ def fill(source, employee, n, t, batches=1):
             arrived=timezone.now(),
             imported=source.kind == "import",
         )
-
-
-class Killed(BaseException):
-    """As kill -9: nothing of ours catches it."""
 
 
 class TestSealing:
@@ -155,6 +156,62 @@ class TestKilled:
                 # Reading the older generation goes through the same door as reading back.
                 sealing.seal_day(ada.pk, Block.objects.first().day)
         self.sealed_again(ada, before)
+
+
+class TestKilledAnywhere:
+    """Before or just after each commit, and each call of the vault."""
+
+    @pytest.mark.parametrize("moment", MOMENTS)
+    @pytest.mark.parametrize(
+        ("places", "error"), [(COMMITS, commit_failed), (OBJECT_CALLS, Killed)], ids=["commit", "object"]
+    )
+    def test_a_kill_loses_nothing_and_the_next_sealing_goes_on(self, put, ada, seal, places, error, moment):
+        put([move(now_ms(), x=0)])
+        seal()
+        for n in itertools.count(1):
+            put([move(now_ms(), x=n)])
+            before = rows(ada)
+            with failing(places, n, moment, error) as point, suppress(Killed, OperationalError):
+                sealing.seal_day(ada.pk, today(ada))
+            assert rows(ada) == before
+            seal()
+            assert rows(ada) == before
+            assert reading.days(ada.pk)[0].events == {"pointer_movement": n + 1}
+            assert not Block.objects.exists()
+            if not point.happened:
+                break
+        assert n > 1
+
+    def test_one_day_that_cannot_be_sealed_holds_up_no_other(self, ada, put, client, caplog):
+        make_permitted(ada, ["pointer_movement"], source="tape", kind="import", purpose="old")
+        token = make_token("events.write", ["tape"])
+        for day in range(3):
+            send(client, token, make_batch(ada, [move(day * 86_400_000 + 43_200_000)], source="tape"))
+        bad = Block.objects.order_by("day").first()
+        Block.objects.filter(pk=bad.pk).update(body=bytes(bad.body)[:-1] + b"x")
+        for _ in range(3):
+            sealing.seal(sealing.waiting())
+        assert Segment.objects.count() == 2
+        assert list(Block.objects.values_list("pk", flat=True)) == [bad.pk]
+        assert "Damaged" in caplog.text
+
+    def test_two_sealings_of_many_days_at_once_lose_and_double_nothing(self, ada, put, client):
+        make_permitted(ada, ["pointer_movement"], source="tape", kind="import", purpose="old")
+        token = make_token("events.write", ["tape"])
+        sent = [day * 86_400_000 + 43_200_000 + n for day in range(12) for n in range(2)]
+        for t in sent:
+            send(client, token, make_batch(ada, [move(t)], source="tape"))
+        days = sealing.waiting()
+        answers = at_once(*[lambda: sealing.seal(days)] * 3)
+        assert sum(done for done, _left in answers) == len(days) == 12
+        found = [row["t"] for day in reading.stored_days(ada.pk) for row in reading.page(ada.pk, day).rows]
+        assert found == sent
+        assert set(objects.names("segments/")) == set(Segment.objects.values_list("name", flat=True))
+
+    def test_it_stops_when_its_time_is_over_and_says_how_many_wait(self, put, ada):
+        put([move(x=1)])
+        assert sealing.seal(sealing.waiting(), seconds=-1) == (0, 1)
+        assert sealing.seal(sealing.waiting(), seconds=60) == (1, 0)
 
 
 class TestOvertaken:
