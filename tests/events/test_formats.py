@@ -375,7 +375,7 @@ def test_windows_and_pages_are_taken_and_all_other_buckets_set_aside(tmp_path, e
         {"t": EIGHT + 2750, "type": "blur", **editor},
         {"t": EIGHT, "type": "focus", "app": "Mail"},
         {"t": EIGHT + 1000, "type": "focus", "app": "Mail"},
-        {"t": EIGHT + 2123, "type": "navigate", "url": "https://example.org/"},
+        {"t": EIGHT + 2123, "type": "navigate", "app": "Mail", "url": "https://example.org/"},
     ]
     assert got.set_aside == {
         "no_app": 1, "bad_timestamp": 1, "bad_data": 1, "private_window": 1, "no_url": 1, "idle_time": 2,
@@ -387,7 +387,20 @@ def test_windows_and_pages_are_taken_and_all_other_buckets_set_aside(tmp_path, e
 def test_a_bucket_may_stand_alone(tmp_path):
     got = take(tmp_path, "activitywatch", json.dumps(WEB))
     assert got.types == {"navigate": 1}
+    assert "app" not in got.events[0]
     assert take(tmp_path, "activitywatch", json.dumps({"buckets": {}})).records == 0
+
+
+def test_a_page_belongs_to_the_window_that_was_in_front_whatever_the_order(tmp_path):
+    def at(second):
+        return f"2026-03-02T08:00:{second:02}Z"
+
+    windows = bucket(
+        "currentwindow", *(seen(at(second), {"app": app}) for second, app in ((30, "C"), (20, "B"), (10, "A")))
+    )
+    pages = bucket("web.tab.current", *(seen(at(second), {"url": "u"}) for second in (31, 5, 20, 19)))
+    got = take(tmp_path, "activitywatch", json.dumps({"buckets": [pages, windows]}))
+    assert [event.get("app") for event in got.events if event["type"] == "navigate"] == ["C", None, "B", "A"]
 
 
 # --- files that are none

@@ -22,7 +22,7 @@ from portal.events.importers.base import read
 from portal.events.importers.formats import FORMATS
 from portal.events.importers.intake import EVENTS_A_PART
 from portal.register.models import Flow, Source
-from tests.makers import make_purpose
+from tests.makers import make_notice, make_purpose
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 RECORDINGS = Path(__file__).resolve().parents[2] / "portal" / "demo" / "recordings"
@@ -236,3 +236,19 @@ def test_it_says_what_the_format_needs(ada_agrees, format, over, said):
     with pytest.raises(CommandError, match=said):
         bring_in(ada_agrees, path, format=format, **over)
     assert stored(ada_agrees) == 0
+
+
+def test_what_one_recording_saw_in_front_is_nothing_to_the_next(ada_agrees, tmp_path):
+    """Else keys without an app would count as typed in a window that another program saw."""
+    Flow.objects.create(source_id="old", category="app_usage", purpose_key="train", state="live", why="A test.")
+    make_notice("train", {"old": [*CATEGORIES, "app_usage"]})
+    consent_actions.give(subject_id=ada_agrees.pk, purpose_key="train", path="/choices/")
+    window = {"timestamp": "2026-03-02T07:00:00Z", "data": {"app": "Mail"}}
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps({"type": "currentwindow", "events": [window]}))
+    assert bring_in(ada_agrees, path, format="activitywatch", start="")["stored"] == 1
+    assert bring_in(ada_agrees, path, format="activitywatch", start="")["stored"] == 0
+    bring_in(ada_agrees, recording("opencua"))
+    (day,) = reading.stored_days(ada_agrees.pk)
+    rows = reading.table(ada_agrees.pk, day).to_pylist()
+    assert {row["in_app"] for row in rows if row["type"] != "focus"} == {None}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,8 @@ from portal.events.importers.source import Source
 from portal.events.importers.tape import Tape
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+APP_BITS = 20
+MOST_APPS, LATEST = 1 << APP_BITS, 1 << 43
 WINDOW, WEB = "currentwindow", "web.tab.current"
 OTHER_BUCKETS = {"afkstatus": "idle_time", "os.hid.input": "sums_of_input"}
 # What the walk finds: the number of a bucket, which of its members, and the bytes.
@@ -21,19 +25,44 @@ Found = tuple[int, str, bytes | None]
 
 def _read(source: Source, asked: Asked) -> Iterator[Read]:
     clock = Clock(asked.start_ms, unit=1, longest=None)
-    kinds: dict[int, str] = {}
+    # Written with its names in order, a bucket tells what it is only after its events.
+    kinds = {bucket: _kind(raw) for bucket, what, raw in _walk(Tape(source)) if what == "type"}
+    fronts = Fronts(_windows(source, kinds) if WEB in kinds.values() else ())
     for bucket, what, raw in _walk(Tape(source)):
-        if what == "type":
-            kinds[bucket] = _kind(raw)
-            continue
-        if bucket not in kinds:
-            # Written with its names in order, a bucket tells what it is only after its events.
-            kinds = {bucket: "", **_kinds(source)}
-        yield _one(raw, kinds[bucket], clock)
+        if what == "event":
+            yield _one(raw, kinds.get(bucket, ""), clock, fronts)
 
 
-def _kinds(source: Source) -> dict[int, str]:
-    return {bucket: _kind(raw) for bucket, what, raw in _walk(Tape(source)) if what == "type"}
+def _windows(source: Source, kinds: dict[int, str]) -> Iterator[tuple[float, str]]:
+    """Yield when each window came to the front, and whose it is."""
+    for bucket, what, raw in _walk(Tape(source)):
+        if what == "event" and raw is not None and kinds.get(bucket) == WINDOW:
+            try:
+                record = parse(raw)
+                yield _moment(record.get("timestamp")), text(_data(record), "app")
+            except SetAside:
+                continue
+
+
+class Fronts:
+    """Which app was in front when: a page has none of its own, and comes in another bucket in any order.
+
+    The one thing that is remembered of a whole file, in eight bytes a window.
+    """
+
+    def __init__(self, windows: Iterable[tuple[float, str]]) -> None:
+        self.names: dict[str, int] = {}
+        found = array("q")
+        for at, app in windows:
+            if 0 <= at < LATEST and len(self.names) < MOST_APPS:
+                found.append(int(at) << APP_BITS | self.names.setdefault(app, len(self.names)))
+        self.seen = array("q", sorted(found))
+        self.apps = list(self.names)
+
+    def at(self, moment: float) -> Record:
+        place = bisect_right(self.seen, (int(moment) << APP_BITS) + MOST_APPS) if 0 <= moment < LATEST else 0
+        app = self.apps[self.seen[place - 1] % MOST_APPS] if place else ""
+        return {"app": app} if app else {}
 
 
 def _kind(raw: bytes | None) -> str:
@@ -95,23 +124,27 @@ def _member(tape: Tape, number: int, name: str) -> Iterator[Found]:
         yield number, name, raw
 
 
-def _one(raw: bytes | None, kind: str, clock: Clock) -> Read:
+def _one(raw: bytes | None, kind: str, clock: Clock, fronts: Fronts) -> Read:
     try:
         if raw is None:
             raise SetAside("line_too_long")
-        return _event(parse(raw), kind, clock)
+        return _event(parse(raw), kind, clock, fronts)
     except SetAside as reason:
         return Read(reason=str(reason))
 
 
-def _event(record: Record, kind: str, clock: Clock) -> Read:
+def _event(record: Record, kind: str, clock: Clock, fronts: Fronts) -> Read:
     if kind not in (WINDOW, WEB):
         raise SetAside(OTHER_BUCKETS.get(kind, "other_bucket"))
+    data, at = _data(record), _moment(record.get("timestamp"))
+    return _window(record, data, at, clock) if kind == WINDOW else _page(data, at, clock, fronts.at(at))
+
+
+def _data(record: Record) -> Record:
     data = record.get("data")
     if not isinstance(data, dict):
         raise SetAside("bad_data")
-    at = _moment(record.get("timestamp"))
-    return _window(record, data, at, clock) if kind == WINDOW else _page(data, at, clock)
+    return data
 
 
 def _moment(value: Any) -> float:
@@ -151,15 +184,15 @@ def _duration(record: Record) -> float:
     return seconds
 
 
-def _page(data: Record, at: float, clock: Clock) -> Read:
+def _page(data: Record, at: float, clock: Clock, front: Record) -> Read:
     if data.get("incognito") not in (None, False, "false"):
         raise SetAside("private_window")
     url = text(data, "url")
     if not url:
         raise SetAside("no_url")
-    return Read(({"t": clock.time_ms(at), "type": "navigate", "url": url},))
+    return Read(({"t": clock.time_ms(at), "type": "navigate", **front, "url": url},))
 
 
 LEFT_OUT = ("id, client, hostname, name, created and data of a bucket", "id of an event",
             "title, audible, tabCount and duration of a page")  # fmt: skip
-FORMAT = Format("activitywatch", _read, dated=True, left_out=LEFT_OUT)
+FORMAT = Format("activitywatch", _read, dated=True, left_out=LEFT_OUT, windows=True)

@@ -58,12 +58,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Format:
-    """How a recorder writes; `dated` says that its times are those of a calendar, `left_out` what is never taken."""
+    """How a recorder writes; `dated` says that its times are those of a calendar, `left_out` what is never taken.
+
+    `windows` says that it tells which window was in front.
+    """
 
     name: str
     read: Callable[[Source, Asked], Iterator[Read]]
     dated: bool = False
     several: bool = False
+    windows: bool = False
     left_out: tuple[str, ...] = ()
 
 

@@ -51,6 +51,10 @@ class Job:
         name = f"{recording.digest}/{self.employee.pk}/{self.source.key}/{start}/{part}"
         return uuid.uuid5(NAMESPACE, f"{name}/{recording.participant}" if recording.participant else name)
 
+    def writer(self, recording: Recording, form: Format) -> str:
+        """What a recording saw in front is its own: keys of another one must not count as typed there."""
+        return f"{WRITER}:{self.batch_id(recording, 0)}" if form.windows else WRITER
+
 
 @dataclass
 class Outcome:
@@ -87,7 +91,7 @@ def take_in(path: Path, form: Format, job: Job) -> Outcome:
     outcome = Outcome(survey(source, form, job.asked, limits.apply(form.read(source, job.asked))), form)
     again = limits.apply(form.read(source, job.asked))
     for number, part in enumerate(_parts(again)):
-        _send(job, job.batch_id(outcome.recording, number), part, outcome)
+        _send(job, number, part, outcome)
     if source.digest != outcome.recording.digest:
         raise source.wrong("was changed while it was read; what was read before the change may have been stored")
     _write_down(job, outcome.recording)
@@ -136,10 +140,10 @@ class Limits:
         return Read(kept, parts=[*each.parts, *outside], participant=each.participant)
 
 
-def _send(job: Job, batch_id: uuid.UUID, part: list[Record], outcome: Outcome) -> None:
+def _send(job: Job, number: int, part: list[Record], outcome: Outcome) -> None:
     accepted = ingest.accept(
-        writer=WRITER,
-        batch_id=batch_id,
+        writer=job.writer(outcome.recording, outcome.form),
+        batch_id=job.batch_id(outcome.recording, number),
         source=job.source,
         employee=job.employee,
         raw=msgspec.json.encode({"source": job.source.key, "events": part}),
