@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from consent.terms import Change, Code
+from consent.terms import CUT_IN, Change, Code
 from consent.values import Basis
+from portal.register.door_words import of_kind
 from portal.register.notice_text import BASES, CATEGORIES
 
 MORE_RULES = {
@@ -16,6 +17,10 @@ MORE_RULES = {
     "exact_timing": gettext_lazy("More exact: %(what)s, from %(source)s, to the millisecond instead of the second."),
     "content_apps": gettext_lazy("New apps: %(what)s, from %(source)s, also in %(apps)s."),
     "blocked_apps": gettext_lazy("No longer left out: what %(source)s sends while %(apps)s is in front."),
+    "allowed_apps": gettext_lazy("New apps: what %(source)s sends while %(apps)s is in front is kept too."),
+    "any_app": gettext_lazy(
+        "No longer from some apps alone: what %(source)s sends from any app. Before, only: %(apps)s."
+    ),
     "automated_decisions": gettext_lazy("What machines decide is another: %(apps)s"),
     "receives": gettext_lazy("What %(source)s receives is another: %(apps)s."),
     "earlier_recordings": gettext_lazy("Other earlier recordings are taken in from %(source)s: %(apps)s"),
@@ -25,6 +30,8 @@ LESS_RULES = {
     "exact_timing": gettext_lazy("Less exact: %(what)s, from %(source)s, to the second instead of the millisecond."),
     "content_apps": gettext_lazy("Fewer apps: %(what)s, from %(source)s, no longer in %(apps)s."),
     "blocked_apps": gettext_lazy("Now left out: what %(source)s sends while %(apps)s is in front."),
+    "allowed_apps": gettext_lazy("No longer kept: what %(source)s sends while %(apps)s is in front."),
+    "any_app": gettext_lazy("Now only from some apps, by %(source)s: %(apps)s."),
 }
 
 
@@ -69,11 +76,20 @@ def _new_category(change: Change) -> str:
 
 
 def _looser(change: Change) -> str:
+    if change.what in CUT_IN:
+        return _("Cut less, from %(source)s: %(after)s Before: %(before)s") % _cut(change)
     return str(MORE_RULES[change.what]) % _rule(change)
 
 
 def _stricter(change: Change) -> str:
+    if change.what in CUT_IN:
+        return _("Cut more, from %(source)s: %(after)s Before: %(before)s") % _cut(change)
     return str(LESS_RULES[change.what]) % _rule(change)
+
+
+def _cut(change: Change) -> dict[str, str]:
+    said = {name: of_kind(change.what, rules) for name, rules in (("before", change.before), ("after", change.after))}
+    return {"source": change.source, **said}
 
 
 def _rule(change: Change) -> dict[str, str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
+from consent import door
 from consent.models import Gate, Purpose
 from portal.register.document import FlowPart, Policy, SourcePart
+from portal.register.door import stored
 from portal.register.models import Flow, Source
 from portal.register.values import State
 
@@ -42,17 +44,27 @@ def _other_basis(policy: Policy) -> Iterator[str]:
 
 def _of_source(part: SourcePart, source: Source) -> Iterator[str]:
     asked = {(flow.category, flow.purpose): flow for flow in part.flows}
-    freed = sorted(set(source.blocked_apps) - set(part.blocked_apps))
+    wider = list(_wider_door(part, source))
     for flow in source.flows.exclude(state=State.DRAFT).order_by("pk"):
         if not _answered(flow.purpose_key):
             continue
         wanted = asked.get((flow.category, flow.purpose_key))
-        looser = ([f"blocked_apps without {', '.join(freed)}"] if freed else []) + _looser(flow, wanted)
-        for what in looser if wanted else []:
+        for what in [*wider, *_looser(flow, wanted)] if wanted else []:
             yield _(
                 "source %(source)s: people said yes to %(purpose)s without %(what)s; give that a purpose of its own, "
                 "so that they are asked first"
             ) % {"source": source.key, "purpose": flow.purpose_key, "what": what}
+
+
+def _wider_door(part: SourcePart, source: Source) -> Iterator[str]:
+    if freed := sorted(set(source.blocked_apps) - set(part.blocked_apps)):
+        yield f"blocked_apps without {', '.join(freed)}"
+    if source.allowed_apps is not None and part.allowed_apps is None:
+        yield "no allowed_apps"
+    elif source.allowed_apps is not None and (more := sorted(set(part.allowed_apps or ()) - set(source.allowed_apps))):
+        yield f"allowed_apps {', '.join(more)}"
+    if looser := door.read(stored(part.redaction)).beyond(door.read(source.redaction)):
+        yield f"redaction of {', '.join(looser)} that keeps more"
 
 
 def _looser(flow: Flow, wanted: FlowPart | None) -> list[str]:

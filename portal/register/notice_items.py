@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
+from consent import door
 from consent.values import Basis
+from portal.register import door_words
 from portal.register.countries import EEA
 from portal.register.entry import Entry
 from portal.register.models import Controller, Flow, Processor, Recipient, Source
@@ -41,10 +43,10 @@ def collected(of: Entry) -> Iterator[str]:
     for source in of.sources:
         yield f"**{source.title}** ({source.get_kind_display()}): {source.description}"
         yield from (_flow(flow) for flow in of.flows_of(source))
-        if source.blocked_apps:
-            yield _("Nothing is kept while one of these apps is in front: %(apps)s.") % {
-                "apps": ", ".join(source.blocked_apps)
-            }
+        yield from door_words.apps(source.blocked_apps, source.allowed_apps)
+        rules = door.read(source.redaction)
+        yield from door_words.lines(rules, [flow.category for flow in of.flows_of(source)])
+        yield from door_words.version(rules)
         yield from _origin(source)
         yield from _where(of, source)
 

@@ -45,6 +45,8 @@ def _source(of: Entry, source: Source) -> dict[str, Any]:
         "title": source.title,
         "kind": str(source.kind),
         "blocked_apps": sorted(source.blocked_apps),
+        **({} if source.allowed_apps is None else {"allowed_apps": sorted(source.allowed_apps)}),
+        **({"redaction": source.redaction} if source.redaction else {}),
         "earlier_recordings": source.earlier_recordings,
         "categories": {flow.category: _flow(flow) for flow in of.flows_of(source)},
         **of.places_of(source),
