@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env
+from portal import env, staticheaders
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("DAYLIGHT_VAR", str(BASE_DIR / "var"))).resolve()
@@ -143,7 +143,7 @@ else:
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "vault": VAULT_STORAGE,
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.staticstorage.PortalStaticStorage"},
 }
 
 # --- Django
@@ -189,6 +189,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "portal.http.SecurityHeaders",
+    "portal.events.cors.CollectorOrigins",
     "portal.http.ApiProblems",
     "portal.http.NoNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -319,6 +320,8 @@ STATICFILES_FINDERS = [
     "portal.staticfinder.PlotlyFinder",
 ]
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_ADD_HEADERS_FUNCTION = staticheaders.add
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = str(VAR / "mail")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")

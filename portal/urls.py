@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import include, path
 
 from portal import views
@@ -54,6 +55,7 @@ urlpatterns = [
     path("", include("portal.audit.urls")),
     path("", include("portal.oversight.urls")),
     path("", include("portal.register.urls")),
+    *([path("", include("portal.demo.urls"))] if settings.DEMO else []),
     path("healthz", views.healthz, name="healthz"),
     path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),

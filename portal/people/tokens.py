@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -100,7 +100,13 @@ class Bearer(HttpBearer):
         if self.scope != INGEST:
             limits.check("calls", f"{found.client_id}/{found.user_id or ''}", settings.API_CALLS_PER_MINUTE)
         require_json(request)
-        return found
+        return _narrowed(found, request)
+
+
+def _narrowed(token: Token, request: HttpRequest) -> Token:
+    """Leave of what it is bound to only the sources that list the origin of the page that calls, where one does."""
+    listed = getattr(request, "sources_of_origin", None)
+    return token if listed is None else replace(token, sources=token.sources & listed)
 
 
 def look_up(value: str, path: str = "") -> Token | None:
