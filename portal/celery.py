@@ -44,5 +44,6 @@ app.conf.beat_schedule = {
     "follow up on who left": {"task": "portal.rights.leaving.tasks.sweep", "schedule": 20},
     "check certificates": {"task": "portal.rights.tasks.check_certificates", "schedule": 3600},
     "forget who stayed unknown": {"task": "portal.rights.cases.tasks.forget_unknown", "schedule": 24 * 3600},
+    "forget what let collectors in": {"task": "portal.events.enrolment.tasks.forget_old", "schedule": 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from consent import actions as consent
 from portal.audit.models import Act
+from portal.events.enrolment.models import Called, Collector, Device
 from portal.outbox.models import Endpoint
 from portal.people import actions as people
 from portal.people.roles import ROLES, Role
@@ -47,6 +48,8 @@ PARAMETERS |= {"hold_id": UUID(int=2), "told": UUID(int=6), "token": "aaaa"}
 PARAMETERS |= {"collector": UUID(int=7), "device": UUID(int=8)}
 PARAMETERS |= {"half": "first", "intake_pk": UUID(int=3), "file_pk": UUID(int=4), "scan_pk": UUID(int=5)}
 RULED = [(where, entry) for where, entry in patterns(get_resolver()) if hasattr(entry.callback, "rule")]
+# A part's addresses may stand under one that names the person.
+NAMED = {entry.name: re.findall(r"<(?:\w+:)?(\w+)>", where) for where, entry in RULED}
 # Addresses that programs call: no session opens them, a token or a signature does.
 CALLED = {"token", "signature", "client"}
 PAGES = [(where, entry) for where, entry in RULED if entry.callback.rule not in CALLED]
@@ -65,9 +68,20 @@ def owned(spoken):  # noqa: F811
     hold.save(force_insert=True)
     Endpoint.objects.create(pk=PARAMETERS["endpoint_id"], url="https://example.org/", client_id="program")
     attached(asked)
+    installed(ada)
     said = {"recipient_key": "team", "recipient_name": "Team", "what": "erasure", "reference": "R-1", "by_mail": False}
     Told.objects.create(pk=PARAMETERS["told"], request=asked, subject_id=ada.pk, **said)
     return ada, asked
+
+
+def installed(ada):
+    """A device with a collector."""
+    device = Device(pk=PARAMETERS["device"], subject_id=ada.pk)
+    device.seal(Called("ThinkPad", "LT-4711"))
+    device.save(force_insert=True)
+    collector = Collector(pk=PARAMETERS["collector"], subject_id=ada.pk, source="agent", device=device)
+    collector.seal("ada")
+    collector.save(force_insert=True)
 
 
 def attached(asked):
@@ -86,7 +100,7 @@ def attached(asked):
 def address(entry, owned) -> str:
     ada, asked = owned
     known = PARAMETERS | {"subject_id": ada.pk, "pk": asked.pk}
-    return reverse(entry.name, kwargs={name: known[name] for name in entry.pattern.converters})
+    return reverse(entry.name, kwargs={name: known[name] for name in NAMED[entry.name]})
 
 
 class ByCode(Client):

@@ -24,6 +24,7 @@ from msgspec import Struct
 from consent.values import GateState, Withheld, milliseconds
 from portal.events import endings, reading
 from portal.events.endings import End
+from portal.events.enrolment import reading as enrolled
 from portal.events.models import BatchReceipt, LastFocus, Sender, StillSending
 from portal.events.tally import DayTally
 from portal.people.models import Employee
@@ -241,7 +242,7 @@ def after_stops(subject_id: UUID) -> dict[str, tuple[End, list[Device]]]:
     if not found:
         return {}
     rows = [(row, opened(row)) for row in Sender.objects.for_subject(subject_id).order_by("source", "writer")]
-    names = _names({row.writer for row, _told in rows})
+    names = _names({row.writer for row, _told in rows}, subject_id)
     titles = dict(Source.objects.values_list("key", "title"))
     zone = ZoneInfo(Employee.objects.values_list("time_zone", flat=True).get(pk=subject_id))
     return {
@@ -266,7 +267,7 @@ def after_stop(subject_id: UUID, purpose_key: str) -> list[Device]:
 def written(subject_id: UUID) -> list[dict[str, Any]]:
     """Return all that is written down of a person's devices, as a copy holds it: a row for each thing that ended."""
     rows = list(Sender.objects.for_subject(subject_id).order_by("source", "writer"))
-    names = _names({row.writer for row in rows})
+    names = _names({row.writer for row in rows}, subject_id)
     found = []
     for row in rows:
         told = opened(row)
@@ -304,7 +305,7 @@ def known(subject_id: UUID) -> dict[str, str]:
         for model in (BatchReceipt, Sender, LastFocus)
     )
     writers = set(first.order_by().union(*(each.order_by() for each in others)))
-    return named(writers)
+    return named(writers) | enrolled.names(subject_id, writers)
 
 
 def named(writers: Collection[str]) -> dict[str, str]:
@@ -317,11 +318,12 @@ def named(writers: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _names(writers: Collection[str]) -> dict[str, str]:
-    """Return what the programs behind these are called; a collector goes by its source."""
+def _names(writers: Collection[str], whose: UUID | None = None) -> dict[str, str]:
+    """Return what the programs behind these are called, and for whose they are what they call their devices."""
     ids = {writer: writer.removeprefix("client:").partition("/")[0] for writer in writers if writer[:7] == "client:"}
     known = dict(Client.objects.filter(pk__in=set(ids.values())).values_list("pk", "name"))
-    return {writer: known.get(each, "") for writer, each in ids.items()}
+    called = {writer: known.get(each, "") for writer, each in ids.items()}
+    return called | (enrolled.names(whose, writers) if whose else {})
 
 
 def _moment(ms: int | None) -> datetime | None:

@@ -23,6 +23,7 @@ from portal.audit.values import Action, Actor, ActorKind
 from portal.events.enrolment import joining
 from portal.events.enrolment.models import Invitation, digest
 from portal.events.enrolment.values import How, Said, State
+from portal.outbox import actions as outbox
 from portal.people.models import Employee
 from portal.register.models import Source
 
@@ -101,6 +102,7 @@ def redeem(document: object, said: Said) -> dict[str, str | int]:
         actor = Actor(ActorKind.CLIENT, client.pk, role="client", label=source.title)
         facts = {"collector": str(collector.pk), "source": source.key}
         trail.record(Action.COLLECTOR_INSTALLED, actor=actor, subject_id=person.pk, facts=facts)
+        outbox.post("collector_waits", to=person.pk, facts={"title": source.title})
         return joining.issue(collector, client)
 
 

@@ -19,6 +19,13 @@ from portal.events.enrolment.models import Called, Collector, Device
 from portal.events.enrolment.values import PERSONAL_DEVICE, WRITER, How, State, bar
 from portal.register.models import Source
 
+OF_ANOTHER = {
+    State.WAITING: gettext_lazy("waits for its person"),
+    State.ACTIVE: gettext_lazy("may send"),
+    State.PAUSED: gettext_lazy("paused"),
+    State.ENDED: gettext_lazy("removed"),
+}
+JOINED = {How.CODE: gettext_lazy("by a code"), How.FILE: gettext_lazy("by an enrolment file")}
 BARRED = {PERSONAL_DEVICE: gettext_lazy("your own device, without your yes")}
 
 
@@ -88,12 +95,24 @@ def devices(subject_id: UUID) -> list[SeenDevice]:
 
 
 def names(subject_id: UUID, writers: Collection[str]) -> dict[str, str]:
-    """Return what the person calls the devices of these collectors."""
+    """Return what the person calls the devices of these collectors, two never the same."""
     ids = [writer.removeprefix(WRITER) for writer in writers if writer.startswith(WRITER)]
     if not ids:
         return {}
-    found = Collector.objects.for_subject(subject_id).filter(pk__in=ids).select_related("device")
-    return {each.writer: each.device.opened().name for each in found}
+    rows = Collector.objects.for_subject(subject_id).filter(pk__in=ids).select_related("device").order_by("pk")
+    found: dict[str, str] = {}
+    for each in rows:
+        name = each.device.opened().name
+        found[each.writer] = name if name not in found.values() else f"{name} ({str(each.pk)[-6:]})"
+    return found
+
+
+def state_words(row: Collector) -> str:
+    return str(OF_ANOTHER[State(row.state)])
+
+
+def how_words(row: Collector) -> str:
+    return str(JOINED[How(row.how)])
 
 
 def waiting(subject_id: UUID) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.events.enrolment import endpoints, views, views_devices
+from portal.events.enrolment import endpoints, views, views_devices, views_operator
 
 urlpatterns = [
     path("devices/", views_devices.devices, name="devices"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("collectors/<uuid:collector>/resume/", views_devices.resume, name="collector-resume"),
     path("collectors/<uuid:collector>/end/", views_devices.end, name="collector-end"),
     path("collectors/<uuid:collector>/answer/", views_devices.answer, name="collector-answer"),
+    path("collectors/", views_operator.collectors, name="collectors"),
+    path("collectors/<uuid:collector>/remove/", views_operator.remove, name="collector-remove"),
     path("identity/o/device", views.confirm, name="confirm-collector"),
     path("identity/o/api/device/code", endpoints.device_code),
     path("identity/o/api/token", endpoints.token),
