@@ -19,6 +19,7 @@ from portal import limits
 from portal.events import admission, decode, devices, hot, ingest
 from portal.events.gatekeeping import Gatekeeper
 from portal.events.minimising.door import Door
+from portal.events.minimising.resting import off_until
 from portal.events.values import Accepted, Counts
 from portal.http import Problem
 from portal.people.models import Employee
@@ -60,6 +61,7 @@ class Permissions(Schema):
     subject: UUID
     source: str
     paused_until: datetime | None
+    day_off_until: datetime | None = None
     categories: dict[str, Permission]
     apps: BlockedApps
 
@@ -180,13 +182,15 @@ def _matches(asked: str, tag: str) -> bool:
 
 
 def _permissions(keeper: Gatekeeper, app: str) -> dict[str, object]:
-    now = round(timezone.now().timestamp() * 1000)
+    moment = timezone.now()
+    now = round(moment.timestamp() * 1000)
     verdicts = {category: keeper.now(category, now, app) for category in CATEGORIES}
     until = keeper.state.paused_until(now)
     return {
         "subject": keeper.state.subject_id,
         "source": keeper.source,
         "paused_until": datetime.fromtimestamp(until / 1000, UTC) if until else None,
+        "day_off_until": off_until(keeper.state.days_off, keeper.zone, moment),
         "categories": {
             category: {
                 "allowed": not verdict.reason,

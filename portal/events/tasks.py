@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from consent import ledger
+from consent import ledger, marking
 from portal.events import sealing, volumes
 from portal.events.models import BatchReceipt
 
@@ -27,6 +27,11 @@ def seal_days() -> None:
     done, left = sealing.seal(sealing.due(timezone.now()), SLICE_SECONDS)
     if done and left:
         seal_days.delay()
+
+
+@shared_task
+def forget_days_off() -> None:
+    marking.forget_past()
 
 
 @shared_task

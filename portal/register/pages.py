@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch
 
+from consent import door
 from consent.models import NoticeVersion, Purpose
+from portal.register import door_words
 from portal.register.models import Assessment, Flow, Recipient, Retention, Source, WorksAgreement
 from portal.register.models import PurposeRecord as Record
 from portal.register.notice_text import CATEGORIES
@@ -41,6 +43,12 @@ class Active:
     uses: list[Use]
     assessment: Assessment | None
     agreements: list[WorksAgreement]
+
+    @property
+    def cut(self) -> list[str]:
+        """Say how titles and addresses are cut, where any are collected."""
+        collected = {flow.category for flow in self.source.flows.all()}
+        return list(door_words.lines(door.read(self.source.redaction), collected))
 
 
 def active(language: str) -> list[Active]:
