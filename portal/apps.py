@@ -33,5 +33,8 @@ class PortalConfig(AppConfig):
             programs=import_string("portal.people.programs.KnownPrograms")(),
         )
         acts.install(ear=import_string("portal.rights.telling.hear"))
+        # People's own choices stand a floor above the one rule of how long things are kept.
+        install_chosen = import_string("portal.events.keeping.install")
+        install_chosen(shorter=import_string("portal.rights.retention.chosen.shorter"))
         # Without it the web would nudge the workers over a broker that nobody set.
         import_string("portal.celery.app")

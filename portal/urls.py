@@ -47,6 +47,7 @@ urlpatterns = [
     path("", include("portal.rights.redress.urls")),
     path("", include("portal.rights.holds.urls")),
     path("", include("portal.rights.clocks.urls")),
+    path("", include("portal.rights.retention.urls")),
     path("", include("portal.rights.leaving.urls")),
     path("", include("portal.rights.urls")),
     path("", include("portal.rights.cases.urls")),

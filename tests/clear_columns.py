@@ -8,9 +8,10 @@ from __future__ import annotations
 _SURROGATE = "a surrogate key over everybody's rows; says nothing of one person"
 _REQUEST = "a moment of a request, not of an event"
 _HOLD = "a moment in the life of a legal hold, not of an event"
+_RETENTION = "the last day that was gone through, the same for everybody of a time zone"
 _LEASE = "a worker's lease on a request"
 _REGISTER = "the register: about the company, no person"
-_EPOCH = "which data key; grows with erasures, not with events"
+_EPOCH = "which data key; grows with erasures and nights on which something was over, not with events"
 _LEDGER = "the ledger's own numbering over everybody's leaves"
 _MAIL = "a moment of a mail that the portal sends, not of an event"
 _TOLD = "a moment of a call to a connected system, not of an event"
@@ -51,6 +52,19 @@ CLEAR_COLUMNS = {
     "holds.Hold.until": _HOLD,
     "holds.Hold.confirmed_at": _HOLD,
     "holds.Hold.released_at": _HOLD,
+    "retention.Run.finished_on": _RETENTION,
+    "retention.Run.old_epoch": _EPOCH,
+    "retention.Run.new_epoch": _EPOCH,
+    "retention.Run.lease_until": _LEASE,
+    "retention.Run.wake_at": _LEASE,
+    "retention.Run.attempt": "the fencing token: counts nights, whether anything was due or not",
+    "retention.Run.failures": "nights in a row that could not be finished",
+    "retention.Run.waiting_since": "when the last night's keys began to wait for their renewal",
+    "retention.Month.id": _SURROGATE,
+    "retention.Shortening.id": _SURROGATE,
+    "retention.Shortening.days": "for how many days the person wants something kept: their choice, not a measure",
+    "retention.Shortening.since": "the day of the person's choice",
+    "retention.Shortening.until": "the day from which the person no longer chooses it",
     "holds.HeldRequest.id": _SURROGATE,
     "holds.HeldRequest.seen": "the keys of the holds that two people were shown",
     "rights.StepRun.id": _SURROGATE,
@@ -224,7 +238,7 @@ CLEAR_COLUMNS = {
     "consent.Gate.grants": "what is allowed since when: the person's decisions",
     "consent.Gate.pauses": "the person's own pauses, let go of after 31 days",
     "consent.Gate.restrictions": "the person's own restrictions",
-    "consent.Gate.fences": "scopes of erasures that the person asked for, let go of after 31 days",
+    "consent.Gate.fences": "scopes of erasures that the person asked for, and from which day on things are kept",
     "consent.LedgerHead.id": _LEDGER,
     "consent.LedgerHead.size": _LEDGER,
     "consent.LedgerState.id": _LEDGER,

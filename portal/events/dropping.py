@@ -14,27 +14,40 @@ from portal.events import daybook, segments, volumes
 from portal.events.daybook import steadily
 from portal.events.models import Block, Segment
 from portal.events.sealing import Overtaken
+from portal.events.tally import DayTally, Month, Tally
 from portal.vault import objects
 
 
-def drop(subject_id: UUID, days: Iterable[date], epoch: int, guard: Callable[[], None]) -> set[date]:
+def drop(
+    subject_id: UUID,
+    days: Iterable[date],
+    epoch: int,
+    guard: Callable[[], None],
+    settle: Callable[[date, DayTally], None] | None = None,
+) -> set[date]:
     """Delete these days, and what lies of them from before the epoch; return those that are gone. Safe to repeat.
 
     A day of which something was written since the fence stands is left as it is. `guard` is asked in each commit,
-    behind the person's gate row: what it raises leaves the month as it was. Raises sealing.Overtaken.
+    behind the person's gate row: what it raises leaves the month as it was. `settle` takes out of what is counted
+    beside the events what goes as well; without it all of it goes. Raises sealing.Overtaken.
     """
     months: dict[str, list[date]] = defaultdict(list)
     for day in days:
         months[day.isoformat()[:7]].append(day)
     gone: set[date] = set()
     for month, each in sorted(months.items()):
-        gone |= _drop_month(subject_id, month, each, epoch, guard)
+        gone |= _drop_month(subject_id, month, each, epoch, guard, settle)
     sweep(subject_id, gone, epoch)
     return gone
 
 
 def _drop_month(
-    subject_id: UUID, month: str, days: Collection[date], epoch: int, guard: Callable[[], None]
+    subject_id: UUID,
+    month: str,
+    days: Collection[date],
+    epoch: int,
+    guard: Callable[[], None],
+    settle: Callable[[date, DayTally], None] | None,
 ) -> set[date]:
     with transaction.atomic():
         held = gate.hold(subject_id)
@@ -49,12 +62,27 @@ def _drop_month(
         newer = {each.day for each in (*sealed, *found) if each.epoch >= epoch}
         gone = set(days) - newer
         counted = volumes.opened(volume)
-        for day in gone:
-            counted.pop(day.isoformat(), None)
+        _uncount(counted, gone, [block for block in found if block.day in gone], settle)
         volumes.write(volume, counted, epoch)
         volumes.discard([block for block in found if block.day in gone])
         rows.filter(pk__in=[each.pk for each in sealed if each.day in gone]).delete()
     return gone
+
+
+def _uncount(
+    counted: Month, gone: Iterable[date], found: Iterable[Block], settle: Callable[[date, DayTally], None] | None
+) -> None:
+    """Take days out of a month's counts; with `settle`, of what was dropped on arrival only what goes as well."""
+    if settle is None:
+        for day in gone:
+            counted.pop(day.isoformat(), None)
+        return
+    volumes.take_in(counted, [block for block in found if not block.folded])
+    for day in gone:
+        here = counted.get(day.isoformat(), DayTally())
+        for source, tally in here.sources.items():
+            here.sources[source] = Tally(withheld=tally.withheld)
+        settle(day, here)
 
 
 def sweep(subject_id: UUID, days: Iterable[date], epoch: int) -> None:

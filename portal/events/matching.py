@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from consent.values import GateState, Scope
+from consent.values import AGED, Fence, GateState, Scope
 from portal.events.values import CONTENT, UNKNOWN_APP
 
 Mask = Any  # a pyarrow array of booleans; the stubs have no name for it
@@ -25,9 +25,15 @@ class Match:
 
 
 def fenced(table: pa.Table, state: GateState) -> bool:
-    """Whether an erasure that was asked for has something here still to take out."""
-    found = (match(table, fence.scope, fence.asked_ms) for fence in state.fences)
-    return any(count(each.gone) or count(each.stripped) for each in found)
+    """Whether an erasure that was asked for, or an end that has come, has something here still to take out."""
+    return any(_reaches(table, fence) for fence in state.fences)
+
+
+def _reaches(table: pa.Table, fence: Fence) -> bool:
+    found = match(table, fence.scope, fence.asked_ms)
+    # What no longer serves one purpose and not yet all of them is written anew as well.
+    also = (found.freed, found.freed_character) if fence.key.startswith(AGED) else ()
+    return any(count(each) for each in (found.gone, found.stripped, *also))
 
 
 def match(table: pa.Table, scope: Scope, asked_ms: int) -> Match:
@@ -46,7 +52,9 @@ def match(table: pa.Table, scope: Scope, asked_ms: int) -> Match:
     stripped = pc.and_(left, _all_within(table["key_purposes"], scope))
     if scope.purposes is None:
         return Match(gone, stripped, nothing, nothing)
-    return Match(gone, stripped, pc.and_(events, pc.invert(gone)), pc.and_(left, pc.invert(stripped)))
+    freed = pc.and_(pc.and_(events, pc.invert(gone)), _some_within(table["purposes"], scope.purposes))
+    left = pc.and_(left, pc.invert(stripped))
+    return Match(gone, stripped, freed, pc.and_(left, _some_within(table["key_purposes"], scope.purposes)))
 
 
 def _about(table: pa.Table, scope: Scope, asked_ms: int) -> Mask:
@@ -84,6 +92,12 @@ def _all_within(column: Any, scope: Scope) -> Mask:
     if scope.purposes is None:
         return pc.or_(pc.is_valid(column), pa.scalar(True))
     sets = [text for text in pc.unique(column).to_pylist() if text and set(text.split(",")) <= scope.purposes]
+    return pc.is_in(column, value_set=pa.array(sets, pa.string()))
+
+
+def _some_within(column: Any, purposes: frozenset[str]) -> Mask:
+    """Whether an event is kept for one of these purposes among others."""
+    sets = [text for text in pc.unique(column).to_pylist() if text and not purposes.isdisjoint(text.split(","))]
     return pc.is_in(column, value_set=pa.array(sets, pa.string()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from consent.values import milliseconds
-from portal.events import charts, gap_words, gaps, lines, meaning, reading, words
+from portal.events import charts, gap_words, gaps, keeping, lines, meaning, reading, words
 from portal.events.called import called
 from portal.events.forms import DayFilter
 from portal.events.gaps import DayGap
@@ -29,7 +29,7 @@ from portal.events.timeline.card import app_name, card
 from portal.events.values import DayTotal, Filter
 from portal.http import page_number, pager
 from portal.people.models import Employee
-from portal.register.models import Retention, Source
+from portal.register.models import Source
 
 BAR = 28
 PAGE = 100
@@ -180,12 +180,11 @@ def source_titles() -> dict[str, str]:
     return dict(Source.objects.values_list("key", "title"))
 
 
-def kept_for(categories: Iterable[str]) -> list[tuple[str, int]]:
-    """Return how many days each category is kept: the longest of its purposes, since the event stays that long."""
-    longest: dict[str, int] = {}
-    for category, days in Retention.objects.filter(category__in=list(categories)).values_list("category", "days"):
-        longest[category] = max(days, longest.get(category, 0))
-    return [(words.category(key), longest[key]) for key in charts.TOKENS if key in longest]
+def kept_for(owner: Employee, categories: Collection[str]) -> list[tuple[str, int]]:
+    """Return how many days what is collected today is kept: the longest of its purposes, since it stays that long."""
+    periods, today = keeping.of(owner), keeping.today(owner)
+    ends = {key: periods.ends(key, today) for key in categories}
+    return [(words.category(key), (ends[key] - today).days) for key in charts.TOKENS if ends.get(key)]
 
 
 def month(
@@ -210,7 +209,7 @@ def month(
         "categories": by_category(days, f"{here}&"),
         "sources": by_source(days, titles, f"{here}&"),
         "reasons": by_reason(days),
-        "retention": kept_for(charts.categories(days)),
+        "retention": kept_for(owner, charts.categories(days)),
         "kept": sum(map(charts.kept, shown)),
         "dropped": sum(map(charts.dropped, days)),
         "size": words.size(sum(day.bytes for day in days)),
@@ -255,7 +254,7 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         "categories": by_category([total], f"{here}?"),
         "sources": by_source([total], sources, f"{here}?"),
         "reasons": by_reason([total]),
-        "ends": ends(total),
+        "ends": ends(owner, total),
         "still_sending": still_sending([total]),
         "titles": sources,
         "out_of_use": meaning.out_of_use(owner, total.day),
@@ -263,9 +262,11 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
     }
 
 
-def ends(total: DayTotal) -> list[tuple[str, date]]:
+def ends(owner: Employee, total: DayTotal) -> list[tuple[str, date]]:
     """Return when each category of a day is deleted."""
-    return [(name, total.day + timedelta(days=days)) for name, days in kept_for(charts.categories([total]))]
+    periods = keeping.of(owner)
+    found = {key: periods.ends(key, total.day) for key in charts.categories([total])}
+    return [(words.category(key), day) for key, day in found.items() if day]
 
 
 def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[str, Any]:

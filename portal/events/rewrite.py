@@ -13,20 +13,22 @@ import pyarrow.compute as pc
 from django.db import transaction
 
 from consent import gate
-from consent.values import Scope
+from consent.values import FOREVER_MS, Scope
 from portal.events import daybook, dropping, focus, matching, reading, second_reading, segments, volumes
 from portal.events.daybook import Day
 from portal.events.models import Block, LastFocus, Segment, Volume
 from portal.events.sealing import Overtaken, claim, fold_into, point, unnamed_if_overtaken
-from portal.events.tally import DayTally, Tally
+from portal.events.tally import DayTally, Month, Tally
 from portal.events.values import CONTENT
 
 KeyName = tuple[str, str]
+VOLUME = "volume"
 # A local day begins and ends within so much of the same day in UTC.
 WEST, EAST = timedelta(hours=12), timedelta(hours=14)
 TYPING = "keystroke_timing"
 Gone = dict[str, Counter[str]]
 Guard = Callable[[], None]
+Settle = Callable[[date, DayTally], None]
 residue = second_reading.residue
 
 
@@ -55,7 +57,7 @@ def span(day: date) -> tuple[int, int]:
     return round(first.timestamp() * 1000), round(last.timestamp() * 1000)
 
 
-def _overlaps(scope: Scope, day: date) -> bool:
+def overlaps(scope: Scope, day: date) -> bool:
     low, high = span(day)
     return (scope.from_ms is None or scope.from_ms < high) and (scope.to_ms is None or scope.to_ms > low)
 
@@ -75,14 +77,14 @@ def touched_days(subject_id: UUID, scope: Scope) -> list[date]:
     """Return the days that may hold something in the scope."""
     found = reading.counted(subject_id)
     days = {date.fromisoformat(day) for day, counted in found.items() if _names(scope, counted)}
-    return sorted(day for day in days if _overlaps(scope, day))
+    return sorted(day for day in days if overlaps(scope, day))
 
 
 def touched_keys(subject_id: UUID, scope: Scope) -> set[KeyName]:
     """Return the (month, name) of every key under which something in the scope may be sealed."""
     days = {day.isoformat() for day in touched_days(subject_id, scope)}
     months = {day[:7] for day in days} | {row.month for row in _fronts(subject_id, scope)}
-    return {(day[:7], day) for day in days} | {(month, "volume") for month in months}
+    return {(day[:7], day) for day in days} | {(month, VOLUME) for month in months}
 
 
 def _fronts(subject_id: UUID, scope: Scope) -> list[LastFocus]:
@@ -108,6 +110,12 @@ def take(table: pa.Table, scope: Scope, asked_ms: int) -> Taken:
             taken.stays, source
         )
     return taken
+
+
+def freed(table: pa.Table, scope: Scope) -> int:
+    """Return how many events and characters of a day stay, and no longer for the purposes of the scope."""
+    found = matching.match(table, scope, FOREVER_MS)
+    return matching.count(found.freed) + matching.count(found.freed_character)
 
 
 def _typed(table: pa.Table, source: str) -> int:
@@ -177,20 +185,25 @@ def _drop(seen: Day, epoch: int, guard: Guard) -> int:
 
 def _rewrite(seen: Day, scope: Scope, asked_ms: int, epoch: int, guard: Guard) -> int:
     taken = take(daybook.load(seen), scope, asked_ms)
+    write_stays(seen, [taken], taken.stays, epoch, guard, lambda _day, counted: _forget_withheld(counted, scope))
+    return taken.total
+
+
+def write_stays(seen: Day, taken: Iterable[Taken], stays: pa.Table, epoch: int, guard: Guard, settle: Settle) -> None:
+    """Write what stays of a day as it was read; `settle` changes what is counted beside it. Raises Overtaken."""
     name = ""
-    if taken.stays.num_rows:
+    if stays.num_rows:
         header = segments.Header(seen.subject_id, seen.day, seen.generation + 1, epoch)
-        name = segments.put(header, taken.stays)
+        name = segments.put(header, stays)
     with unnamed_if_overtaken(name), transaction.atomic():
         volume, found = _claimed(seen, epoch, guard)
         fold_into(volume, found, epoch)
-        _forget(volume, seen.day, taken, scope, epoch)
+        _forget(volume, seen.day, taken, settle, epoch)
         volumes.discard(found)
         if name:
             point(seen, epoch, name)
         elif seen.segment:
             Segment.objects.filter(pk=seen.segment.pk).delete()
-    return taken.total
 
 
 def _claimed(seen: Day, epoch: int, guard: Guard) -> tuple[Volume, list[Block]]:
@@ -202,12 +215,13 @@ def _claimed(seen: Day, epoch: int, guard: Guard) -> tuple[Volume, list[Block]]:
     return volumes.lock(seen.subject_id, seen.day.isoformat()[:7], epoch), claim(seen)
 
 
-def _forget(volume: Volume, day: date, taken: Taken, scope: Scope, epoch: int) -> None:
+def _forget(volume: Volume, day: date, taken: Iterable[Taken], settle: Settle, epoch: int) -> None:
     counted = volumes.opened(volume)
     here = counted.get(day.isoformat(), DayTally())
-    for source, tally in here.sources.items():
-        tally.forget(taken.events.get(source, {}), taken.characters[source])
-    _forget_withheld(here, scope)
+    for each in taken:
+        for source, tally in here.sources.items():
+            tally.forget(each.events.get(source, {}), each.characters[source])
+    settle(day, here)
     volumes.write(volume, counted, epoch)
 
 
@@ -231,7 +245,7 @@ def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int, guard
         volume = volumes.lock(subject_id, month, epoch)
         counted = volumes.opened(volume)
         for day, here in counted.items():
-            if _overlaps(scope, date.fromisoformat(day)):
+            if overlaps(scope, date.fromisoformat(day)):
                 _forget_withheld(here, scope)
         volumes.write(volume, counted, epoch)
         _rewrite_fronts(subject_id, month, scope, epoch)
@@ -249,6 +263,38 @@ def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> N
         row.save(update_fields=["epoch", "sealed"])
 
 
+def reseal_counts(
+    subject_id: UUID, month: str, epoch: int, change: Callable[[Month], None], is_over: Callable[[date], bool]
+) -> None:
+    """Write a month's counts as `change` leaves them under the epoch's key, and everybody's last app in front.
+
+    Of windows seen on days that are over only whether the last one is hidden stays. Safe to repeat.
+    """
+    with transaction.atomic():
+        held = gate.hold(subject_id)
+        if held is None or held.key_epoch != epoch:
+            raise Overtaken
+        volume = volumes.lock(subject_id, month, epoch)
+        counted = volumes.opened(volume)
+        change(counted)
+        volumes.write(volume, counted, epoch)
+        for row in LastFocus.objects.for_subject(subject_id).filter(epoch__lt=epoch).select_for_update():
+            fronts = focus.opened(row)
+            over = [each for each in fronts if is_over(_day_of(each.t))]
+            row.epoch = epoch
+            row.sealed = focus.seal(row, [*focus.bare(over), *(each for each in fronts if each not in over)])
+            row.save(update_fields=["epoch", "sealed"])
+
+
+def _day_of(t_ms: int) -> date:
+    return datetime.fromtimestamp(t_ms / 1000, UTC).date()
+
+
+def epoch_of(name: str) -> int:
+    """Return the epoch that an object's name says."""
+    return int(name.rpartition("/")[2].partition("-")[0])
+
+
 def count_matching(subject_id: UUID, scope: Scope, asked_ms: int) -> Counter[str]:
     """Return how many events a category would go; `keystroke_content` counts characters whose event stays."""
     return count_each(subject_id, {"": scope}, asked_ms)[""]
@@ -259,7 +305,7 @@ def count_each(subject_id: UUID, scopes: Mapping[str, Scope], asked_ms: int) -> 
     found: dict[str, Counter[str]] = {name: Counter() for name in scopes}
     for day, counted in reading.counted(subject_id).items():
         of = date.fromisoformat(day)
-        here = {name: each for name, each in scopes.items() if _overlaps(each, of) and _names(each, counted)}
+        here = {name: each for name, each in scopes.items() if overlaps(each, of) and _names(each, counted)}
         whole = {name for name, each in here.items() if goes_whole(subject_id, each, of, asked_ms)}
         table = reading.stored(subject_id, of) if here.keys() - whole else None
         for name, each in here.items():
@@ -273,7 +319,7 @@ def to_be_opened(subject_id: UUID, scope: Scope, asked_ms: int) -> int:
     """Return how many events lie in the days that counting this scope would have to open."""
     days = ((date.fromisoformat(day), each) for day, each in reading.counted(subject_id).items())
     opened = (
-        each for day, each in days if _overlaps(scope, day) and _names(scope, each) and not _whole(scope, day, asked_ms)
+        each for day, each in days if overlaps(scope, day) and _names(scope, each) and not _whole(scope, day, asked_ms)
     )
     return sum(sum(_sum(each.sources.values()).values()) for each in opened)
 
@@ -283,7 +329,7 @@ def at_most(subject_id: UUID, scope: Scope) -> Counter[str]:
     found: Counter[str] = Counter()
     for day, counted in reading.counted(subject_id).items():
         for source, each in counted.sources.items():
-            if _overlaps(scope, date.fromisoformat(day)) and (scope.sources is None or source in scope.sources):
+            if overlaps(scope, date.fromisoformat(day)) and (scope.sources is None or source in scope.sources):
                 found.update(_meant(each, scope.categories))
     return +found
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from consent import actions as decisions
-from consent import gate, journal
+from consent import ageing, gate, journal
 from consent.models import Gate
 from consent.values import Scope
 from portal.audit import trail
@@ -25,6 +25,7 @@ from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
 from portal.rights import bundle, certificate, expiry, holding, stores
 from portal.rights.models import Bundle, StepRun, SubjectRequest
+from portal.rights.retention.models import Run
 from portal.rights.values import Cursor, StepFailed, StepState, Wait
 from portal.vault import keys, objects
 
@@ -70,10 +71,10 @@ def _wait_for_turn(request: SubjectRequest, row: Gate) -> None:
 
 
 def under_way(row: Gate, besides: UUID | None = None) -> bool:
-    """Return whether an erasure of the person has its fence up and the old key not yet destroyed."""
-    others = [each["key"] for each in row.fences if each["key"] != str(besides)]
+    """Return whether something of the person is being erased: the new key is there, the old one not yet destroyed."""
+    others = [each["key"] for each in ageing.others(row) if each["key"] != str(besides)]
     waiting = StepRun.objects.filter(request__in=others, name="destroy_old_key")
-    return waiting.exclude(state=StepState.DONE).exists()
+    return waiting.exclude(state=StepState.DONE).exists() or Run.objects.switching(row).exists()
 
 
 def _put_up(request: SubjectRequest, epoch: int) -> None:

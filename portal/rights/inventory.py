@@ -53,6 +53,14 @@ INVENTORY: dict[str, Entry] = {
     "holds.Hold": Entry(exported="holds", kept=_("It says what had to stay, why, until when and who vouched for it.")),
     "clocks.Clarification": Entry(exported="questions", kept=_("It says what you were asked, and what you answered.")),
     "clocks.MoreTime": Entry(exported="requests", kept=_("It says why an answer to you took longer.")),
+    "retention.Shortening": Entry(
+        exported="shorter_periods", kept=_("It says for how long you want things kept; it goes with the account.")
+    ),
+    "retention.Month": Entry(
+        exported="deleted_on_time",
+        kept=_("It says what was deleted because its time was over, and only you can read it."),
+    ),
+    "retention.Run": Entry(kept=_("It says up to which day your data was gone through, without data.")),
     "holds.HeldRequest": Entry(kept=_("It says how far an erasure is that a hold stopped, without data.")),
     "rights.StepRun": Entry(kept=_("It says how far a request is, without data.")),
     "rights.Bundle": Entry(exported="manifest.json", erased="delete_bundles"),
@@ -120,6 +128,7 @@ INVENTORY: dict[str, Entry] = {
     # what is processed and why
     "register.Source": Entry(exported="register.json", kept=NOBODY),
     "register.Flow": Entry(exported="register.json", kept=NOBODY),
+    "register.DoorRules": Entry(kept=NOBODY),
     "register.PurposeRecord": Entry(exported="article-15.json", kept=NOBODY),
     "register.Recipient": Entry(exported="article-15.json", kept=NOBODY),
     "register.Processor": Entry(exported="article-15.json", kept=NOBODY),

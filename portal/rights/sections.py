@@ -28,6 +28,7 @@ from portal.rights.clocks.models import Clarification
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import written
 from portal.rights.models import SubjectRequest
+from portal.rights.retention import exporting as retention
 from portal.rights.values import Format, Kind, State
 
 
@@ -186,6 +187,8 @@ FILES: dict[str, Callable[[UUID], list[Row]]] = {
     "disputes": disputes,
     "holds": holds,
     "questions": questions,
+    "shorter_periods": retention.shorter_periods,
+    "deleted_on_time": retention.deleted_on_time,
     "recipients_told": recipients.of_person,
 }
 
@@ -223,6 +226,14 @@ def article_15(request: SubjectRequest) -> list[Section]:
         Section("-", "intakes", _("Requests that others recorded for you"), "", cases.intakes(me)),
         Section("-", "disputes", _("What you said is wrong"), _("It goes wherever the data goes."), disputes(me)),
         Section("-", "holds", _("Legal holds"), _("What may not be deleted for now, and why."), holds(me)),
+        Section("-", "shorter_periods", _("Shorter times that you chose"), "", retention.shorter_periods(me)),
+        Section(
+            "-",
+            "deleted_on_time",
+            _("What was deleted because its time was over"),
+            _("Counts of each night on which something went."),
+            retention.deleted_on_time(me),
+        ),
         Section("-", "questions", _("Questions about your requests"), _("And what you answered."), questions(me)),
         Section(
             "-",

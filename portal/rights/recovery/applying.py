@@ -22,6 +22,7 @@ from portal.rights import kept
 from portal.rights.holds import actions as holds
 from portal.rights.leaving import restoring
 from portal.rights.recovery import requests
+from portal.rights.retention import actions as retention
 from portal.vault import keys
 
 Facts = dict[str, Any]
@@ -119,6 +120,7 @@ PARTS = replay.Parts(
     lines={
         kept.KIND: _request,
         holds.JOURNAL: _hold,
+        retention.JOURNAL: retention.replay,
         enrolment.JOURNAL: enrolment.replay,
         "fence": requests.fenced,
         "erasure": requests.erased,
