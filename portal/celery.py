@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "remind of dates": {"task": "portal.rights.clocks.tasks.remind", "schedule": 3600},
     "follow up on who left": {"task": "portal.rights.leaving.tasks.sweep", "schedule": 20},
     "check certificates": {"task": "portal.rights.tasks.check_certificates", "schedule": 3600},
+    "check the vault": {"task": "portal.rights.tasks.check_vault", "schedule": 24 * 3600},
     "forget who stayed unknown": {"task": "portal.rights.cases.tasks.forget_unknown", "schedule": 24 * 3600},
     "forget what let collectors in": {"task": "portal.events.enrolment.tasks.forget_old", "schedule": 3600},
     "delete what is over": {"task": "portal.rights.retention.tasks.begin_night", "schedule": 1800},

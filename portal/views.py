@@ -31,6 +31,7 @@ from portal.rights.choices.standing import standing
 from portal.rights.holds.models import Hold
 from portal.rights.models import SubjectRequest
 from portal.rights.values import CLOSED_STATES, State
+from portal.vault.objects import Unanswered
 
 WEEK = 7
 SHOWN = 3
@@ -56,8 +57,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Answer for a mistake of ours, and for a database that is away: that passes by itself, so it is 503."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    """Answer for a mistake of ours, and for a database or vault that is away: that passes by itself, so it is 503."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError | Unanswered)
     text = get_template("503.html" if away else "500.html").render()
     return HttpResponse(text, status=503, headers={"Retry-After": "5"}) if away else HttpResponse(text, status=500)
 

@@ -11,7 +11,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from portal.rights import checking, ending, expiry, lapsing, releasing, renewal, runner
+from portal.rights import checking, ending, expiry, lapsing, releasing, renewal, runner, vault_check
 from portal.rights.models import SubjectRequest
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,11 @@ def expire_bundles() -> None:
 @shared_task
 def check_certificates() -> None:
     checking.check_due()
+
+
+@shared_task
+def check_vault() -> None:
+    vault_check.nightly()
 
 
 @shared_task

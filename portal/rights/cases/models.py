@@ -203,6 +203,10 @@ class File(models.Model):
     def content(self) -> bytes:
         return self._open(objects.get(self.object_name), "content")
 
+    def prove(self) -> None:
+        """Open the content and keep nothing of it; raises what opening raises."""
+        self._open(objects.get(self.object_name), "content")
+
     def seal_name(self, name: str) -> None:
         self.sealed_name = self._seal(name.encode(), "name")
 
