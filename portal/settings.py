@@ -124,14 +124,18 @@ CACHES = {
 
 # --- the vault: files, or S3 by VAULT_URL=s3://bucket/prefix
 VAULT_URL = env.text("VAULT_URL") or SERVICES.get("vault", "")
+VAULT_ENDPOINT = env.text("VAULT_S3_ENDPOINT") or SERVICES.get("vault_endpoint", "")
 _vault = urlsplit(VAULT_URL)
 if _vault.scheme == "s3":
     VAULT_STORAGE = {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "portal.vault.s3.VaultS3Storage",
         "OPTIONS": {
             "bucket_name": _vault.netloc,
             "location": _vault.path.strip("/"),
-            "endpoint_url": env.text("VAULT_S3_ENDPOINT") or None,
+            "endpoint_url": VAULT_ENDPOINT or None,
+            "region_name": env.text("AWS_REGION") or env.text("AWS_DEFAULT_REGION") or None,
+            # Stores of one's own rarely have a name in DNS for each bucket.
+            "addressing_style": env.text("VAULT_S3_ADDRESSING") or ("path" if VAULT_ENDPOINT else None),
             "file_overwrite": True,
         },
     }
