@@ -30,6 +30,7 @@ from portal.rights.choices.reading import deck
 from portal.rights.choices.standing import standing
 from portal.rights.holds.models import Hold
 from portal.rights.models import SubjectRequest
+from portal.rights.retention.reading import next_to_go
 from portal.rights.values import CLOSED_STATES, State
 from portal.vault.objects import Unanswered
 
@@ -77,6 +78,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "deck": found,
         "looks": [look(act) for act in looks],
         "requests": _due(person.pk),
+        "next_to_go": next_to_go(person),
         "held": Hold.objects.for_subject(person.pk).standing().exists(),
     }
     return render(request, "overview/overview.html", context | _week(person))

@@ -16,6 +16,7 @@ from portal.outbox.models import Mail
 from portal.oversight import pages
 from portal.people.guards import actor_of, recent_sign_in
 from portal.register import policy
+from portal.rights.retention import telling
 
 
 @require_safe
@@ -58,6 +59,7 @@ def _tell(request: HttpRequest, missing: list[str], *, kept: bool) -> None:
 @rule("perm:sources.operate")
 def senders(request: HttpRequest) -> HttpResponse:
     shown = {"senders": devices.noisy(), "days": devices.LISTED.days, "stuck": Mail.objects.stuck().count()}
+    shown["standing"] = telling.standing()
     return render(request, "oversight/senders.html", shown)
 
 

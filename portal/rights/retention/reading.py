@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Min
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,6 +18,8 @@ from consent.models import Purpose
 from consent.values import CATEGORIES
 from portal.events import expiring, keeping, reading, words
 from portal.events.keeping import Periods
+from portal.events.models import Block, Segment
+from portal.events.tally import DayTally
 from portal.people.models import Employee
 from portal.register.models import Retention
 from portal.rights.holds.models import Hold
@@ -48,10 +51,6 @@ class Card:
     chosen: Shortening | None
     before: list[Shortening]
     most: int | None
-
-    @property
-    def is_late(self) -> bool:
-        return self.oldest is not None and self.goes is not None and self.goes < date.today()  # noqa: DTZ011
 
 
 @dataclass(frozen=True)
@@ -136,6 +135,20 @@ def _oldest(subject_id: UUID) -> dict[str, date]:
     for day, counted in sorted(reading.counted(subject_id).items(), reverse=True):
         found |= dict.fromkeys(expiring.here(counted), date.fromisoformat(day))
     return found
+
+
+def next_to_go(employee: Employee) -> tuple[date, date] | None:
+    """Return the oldest day of which something is here, and when the first of it goes; it reads one month's counts."""
+    days = [
+        table.objects.filter(subject_id=employee.pk).aggregate(first=Min("day"))["first"] for table in (Segment, Block)
+    ]
+    first = min(filter(None, days), default=None)
+    if first is None:
+        return None
+    counted = reading.counted(employee.pk, f"{first:%Y-%m}").get(first.isoformat(), DayTally())
+    periods = keeping.of(employee)
+    ends = [end for category in expiring.here(counted) if (end := periods.ends(category, first))]
+    return (first, min(ends)) if ends else None
 
 
 def past(subject_id: UUID, run: Run | None, most: int = SHOWN) -> list[Past]:
