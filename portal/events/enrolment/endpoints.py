@@ -136,7 +136,7 @@ def _bound(answer: HttpResponse, collector: Collector | None) -> HttpResponse:
     hashes = [get_adapter().hash_token(given[name]) for name in ("access_token", "refresh_token") if name in given]
     made = Token.objects.filter(hash__in=hashes)
     if collector is None:
-        if not made.filter(client__startswith=joining.PREFIX).exists():
+        if not made.filter(client__id__startswith=joining.PREFIX).exists():
             return answer
         transaction.set_rollback(True)
         return error("invalid_grant", UNKNOWN)
