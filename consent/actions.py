@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from consent import gate, journal, leaf, ledger
+from consent.again import atomic_again
 from consent.deciding import Recorded, decide
 from consent.models import (
     Gate,
@@ -239,21 +240,21 @@ def _decide_one(
     return decide(kind, [subject_id], purpose_key, path, version, language)[0]
 
 
+@atomic_again
 def pause(*, subject_id: UUID, until: datetime | None = None) -> str:
     """Keep nothing from now until then, or until resumed; acts at the commit, and also while closed."""
     to_ms = milliseconds(until) if until else FOREVER_MS
-    with transaction.atomic():
-        row = _row(subject_id)
-        # Under the lock: a batch that was stored before it holds nothing observed in the pause.
-        now = milliseconds(timezone.now())
-        if to_ms <= now:
-            raise NotAllowed("pause.ended")
-        made = {"key": _new_key(), "from_ms": now, "to_ms": to_ms}
-        row.pauses.append(made)
-        _save(row, "pauses")
-        journal.append("pause", made | {"subject_id": str(subject_id)})
-        told = {"key": made["key"], "from": _stamp(now), "until": _stamp(to_ms) if until else ""}
-        installed.trail.record("collection.paused", subject_id, str(subject_id), told)
+    row = _row(subject_id)
+    # Under the lock: a batch that was stored before it holds nothing observed in the pause.
+    now = milliseconds(timezone.now())
+    if to_ms <= now:
+        raise NotAllowed("pause.ended")
+    made = {"key": _new_key(), "from_ms": now, "to_ms": to_ms}
+    row.pauses.append(made)
+    _save(row, "pauses")
+    journal.append("pause", made | {"subject_id": str(subject_id)})
+    told = {"key": made["key"], "from": _stamp(now), "until": _stamp(to_ms) if until else ""}
+    installed.trail.record("collection.paused", subject_id, str(subject_id), told)
     return made["key"]
 
 

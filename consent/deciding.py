@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from consent import gate, journal, leaf, ledger, terms, writing
+from consent.again import atomic_again
 from consent.models import ONLY_ROW, Checkpoint, Decision, Gate, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 from consent.values import Basis, DecisionKind, NotAllowed, milliseconds
@@ -39,7 +39,7 @@ def _now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-@transaction.atomic
+@atomic_again
 def decide(
     kind: DecisionKind,
     subject_ids: Sequence[UUID],

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate
 from consent.actions import Recorded
+from consent.again import atomic_again
 from consent.values import Basis, Scope, milliseconds
 from portal.audit import trail
 from portal.audit.values import Action, Actor, ReadPurpose
@@ -87,7 +88,7 @@ def _once(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
         raise reused() from error
 
 
-@transaction.atomic
+@atomic_again
 def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
     if wanted.kind == Kind.OBJECTION and not wanted.purpose_key:
         # Sent again, it says nothing about what was answered since.
@@ -100,7 +101,7 @@ def _take_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
 # --- decisions that call data back
 
 
-@transaction.atomic
+@atomic_again
 def withdraw(
     *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now"
 ) -> tuple[Recorded, SubjectRequest]:
@@ -111,7 +112,7 @@ def withdraw(
     return recorded, _call_back(subject_id, purpose_key, by, Ground.CONSENT_WITHDRAWN, _begins(erase))
 
 
-@transaction.atomic
+@atomic_again
 def refuse_purpose(
     *, subject_id: UUID, purpose_key: str, by: Actor, path: str, version: int | None = None, language: str = "en"
 ) -> tuple[Recorded, SubjectRequest | None]:
@@ -163,7 +164,7 @@ def called_back(subject_id: UUID, purposes: Collection[str]) -> Scope:
     return Scope(purposes=calling_back.uncovered(subject_id) | frozenset(purposes))
 
 
-@transaction.atomic
+@atomic_again
 def object_to(
     *, subject_id: UUID, purpose_key: str, by: Actor, path: str, erase: str = "now", note: str = ""
 ) -> tuple[Recorded, SubjectRequest]:

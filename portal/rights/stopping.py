@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
-
 from consent import actions as decisions
+from consent.again import atomic_again
 from consent.deciding import OBJECTIONABLE
 from consent.models import Gate
 from consent.values import Basis
@@ -18,7 +17,7 @@ from portal.rights.values import Kind
 PATH = "page:erase"
 
 
-@transaction.atomic
+@atomic_again
 def stop_and_erase(*, subject_id: UUID, by: Actor) -> SubjectRequest:
     """Take every yes back and object where that is the way out, each by what it rested on; then erase what there is.
 
