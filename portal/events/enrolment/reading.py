@@ -73,6 +73,11 @@ class SeenDevice:
     removed: list[Seen] = field(default_factory=list)
 
     @property
+    def answered(self) -> bool:
+        """Whether anything on it was answered for: until then the answer asks whose it is and where."""
+        return any(each.state != State.WAITING for each in self.running)
+
+    @property
     def place(self) -> str:
         return countries.name(self.country) if self.country else ""
 
