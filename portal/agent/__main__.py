@@ -46,7 +46,9 @@ def enrol(home: Home, asked: argparse.Namespace) -> int:
         if asked.file:
             # Its code joins once more for each time that the file says.
             asked.file.unlink(missing_ok=True)
-    _say(_("Enrolled. Start it with: python -m portal.agent run"))
+    if found.whose:
+        _say(_("Enrolled for employee number {number}.").format(number=found.whose))
+    _say(_("Nothing is recorded before it runs: python -m portal.agent run"))
     return DONE
 
 
@@ -55,7 +57,8 @@ def _joined(asked: argparse.Namespace) -> Credentials:
         return enrolling.by_file(asked.file, asked.origin)
     if not (asked.origin and asked.source):
         raise NotEnrolled(_("Say --origin and --source, or --file."))
-    return enrolling.by_code(asked.origin, asked.source, _say)
+    more = {"ownership": "personal" if asked.personal else "", "employee": asked.employee}
+    return enrolling.by_code(asked.origin, asked.source, {name: text for name, text in more.items() if text}, _say)
 
 
 def run(home: Home, asked: argparse.Namespace) -> int:
@@ -138,6 +141,8 @@ def _options(of: dict[str, argparse.ArgumentParser]) -> None:
     of["enrol"].add_argument("--origin", default="", help=_("address of the portal, https://..."))
     of["enrol"].add_argument("--source", default="", help=_("key of the source, as the portal names it"))
     of["enrol"].add_argument("--file", type=Path, help=_("the enrolment file, deleted once it was used"))
+    of["enrol"].add_argument("--employee", default="", help=_("number of the one person who may approve the code"))
+    of["enrol"].add_argument("--personal", action="store_true", help=_("this computer is the person's own"))
     of["enrol"].add_argument("--again", action="store_true", help=_("enrol anew; what waits is deleted"))
     for name, most in (("ask", ASK_SECONDS), ("send", SEND_SECONDS)):
         words = _("seconds, at most {most}").format(most=most)

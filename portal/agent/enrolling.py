@@ -28,11 +28,14 @@ class NotEnrolled(Exception):
     """It was not to be; the message says why."""
 
 
-def by_code(origin: str, source: str, say: Say) -> Credentials:
-    """Show a code and wait until it is approved; raises NotEnrolled or Unreachable."""
+def by_code(origin: str, source: str, more: dict[str, str], say: Say) -> Credentials:
+    """Show a code and wait until it is approved; raises NotEnrolled or Unreachable.
+
+    `more` says what is known beforehand: whose the computer is, and who alone may approve.
+    """
     site = Site(checked(origin))
     client = f"collector-{source}"
-    answer = site.post(CODE, {"client_id": client, "scope": "events.write", **about()})
+    answer = site.post(CODE, {"client_id": client, "scope": "events.write", **about(), **more})
     said = answer.json()
     if answer.status != OK or "device_code" not in said:
         raise NotEnrolled(_("The portal gives no code for this source ({status}).").format(status=answer.status))

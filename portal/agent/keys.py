@@ -52,7 +52,7 @@ def code_of_character(character: str) -> str:
         return f"Key{character.upper()}"
     if character.isascii() and character.isdigit():
         return f"Digit{character}"
-    if character in SHIFTED_DIGITS:
+    if character and character in SHIFTED_DIGITS:
         return f"Digit{SHIFTED_DIGITS.index(character)}"
     if len(character) == 1 and 1 <= ord(character) <= CONTROL_LETTERS:
         return f"Key{chr(ord('A') - 1 + ord(character))}"
@@ -70,4 +70,5 @@ def kind_of_character(character: str) -> str:
     if character.isalpha():
         return "Letter"
     kind = kind_of(code_of_character(character))
-    return "Mark" if kind in (OTHER, "Digit") and not character.isdigit() else kind
+    typed = len(character) == 1 and character.isprintable() and not character.isdigit()
+    return "Mark" if kind in (OTHER, "Digit") and typed else kind

@@ -44,6 +44,9 @@ class Permits:
         name = app.casefold()
         return name in self.blocked or (self.listed is not None and name not in self.listed)
 
+    def takes_text(self, app: str) -> bool:
+        return CONTENT in self.allowed and self.typed.get(app, False)
+
     def narrows(self, old: Permits) -> bool:
         """Whether something that was allowed before is not allowed now."""
         listed = self.listed is not None and (old.listed is None or not old.listed <= self.listed)

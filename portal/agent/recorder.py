@@ -9,13 +9,15 @@ from collections import deque
 from portal.agent.clock import Clock
 from portal.agent.front import NO_FRONT, Front, Screen
 from portal.agent.keys import code_of_character, code_of_name, kind_of, kind_of_character
-from portal.agent.permits import CONTENT, NOTHING, Event, Permits
+from portal.agent.permits import NOTHING, Event, Permits
 
 # A pointer is followed at most this often; between two looks at the window in front no more time passes.
 MOVE_SECONDS = 0.008
 LOOK_SECONDS = 0.05
 # Titles that count seconds or show progress: the window is the same.
 TITLE_SECONDS = 1.0
+# Input is heard a moment after it was made: a window that has just come to the front may not be the one typed in.
+SETTLED_SECONDS = 0.5
 # Somebody has to fetch what is noted; if nobody does for minutes, memory is no place for it.
 MOST_NOTED = 50_000
 BUTTONS = {"left": 0, "middle": 1, "right": 2, "x1": 3, "x2": 4, "button8": 3, "button9": 4}
@@ -32,7 +34,8 @@ class Recorder:
         self._noted: deque[Event] = deque(maxlen=MOST_NOTED)
         self._lock = threading.RLock()
         self._told: Event | None = None
-        self._told_at = self._looked = self._moved = 0.0
+        self._told_at = self._looked = self._moved = self._since = 0.0
+        self._after_hidden = False
         self._at: tuple[float, float] | None = None
         self._held: str | None = None
 
@@ -99,7 +102,7 @@ class Recorder:
     def _told_of(self, name: str, character: str) -> Event:
         """Say of a key its kind, and only where text may be taken from this app which key and what it typed."""
         app = self.front.app
-        if not (CONTENT in self._permits.allowed and self._permits.typed.get(app)):
+        if not self._permits.takes_text(app) or self._unsettled():
             return {"code": kind_of(code_of_name(name)) if name else kind_of_character(character)}
         if name and name != "space":
             return {"code": code_of_name(name), "app": app}
@@ -112,8 +115,11 @@ class Recorder:
             if category not in self._permits.allowed:
                 return
             self._look(fresh=fresh)
-            if not self._hidden(self.front):
+            if not self._hidden(self.front) and not (self._after_hidden and self._unsettled()):
                 self._add(event)
+
+    def _unsettled(self) -> bool:
+        return time.monotonic() - self._since < SETTLED_SECONDS
 
     def _hidden(self, front: Front) -> bool:
         return front.private or self._permits.hides(front.app)
@@ -122,7 +128,9 @@ class Recorder:
         now = time.monotonic()
         if not fresh and now - self._looked < LOOK_SECONDS:
             return
-        self._looked, self.front = now, self.screen.front()
+        before, self.front, self._looked = self.front, self.screen.front(), now
+        if before.app != self.front.app or before.private != self.front.private:
+            self._since, self._after_hidden = now, self._hidden(before)
         shown = self._shown(self.front)
         if shown == self._told or "app_usage" not in self._permits.allowed:
             return

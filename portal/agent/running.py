@@ -118,6 +118,7 @@ class Agent:
         said.state = self._state()
         said.allowed, said.refused = sorted(permits.allowed), permits.refused
         said.paused_until, said.listeners = permits.paused_until, self.watch.on()
+        said.text = permits.takes_text(self.watch.app)
         said.queued, said.queued_bytes, said.given_up = size.events, size.bytes, size.given_up
         said.sent, said.last_sent = self.sender.sent, self.sender.last_sent
         said.trouble = self.watch.missing or said.trouble or self.sender.trouble

@@ -63,6 +63,7 @@ class Status:
     refused: dict[str, str] = field(default_factory=dict)
     paused_until: str = ""
     listeners: list[str] = field(default_factory=list)
+    text: bool = False
     queued: int = 0
     queued_bytes: int = 0
     given_up: int = 0
@@ -135,7 +136,8 @@ def _allowed(status: Status) -> list[str]:
 def _listening(status: Status) -> str:
     heard = {"mouse": _("mouse"), "keyboard": _("keyboard")}
     names = ", ".join(heard[each] for each in status.listeners) or _("nothing")
-    return _("Listening to: {names}").format(names=names)
+    text = _("; what is typed in the app in front is recorded as text") if status.text else ""
+    return _("Listening to: {names}").format(names=names) + text
 
 
 def _clock(seconds: float) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,6 +66,14 @@ class Desktop:
         """Move, click and type, as xdotool's commands: "mousemove 10 20", "click 1"."""
         for act in acts:
             subprocess.run(["xdotool", *act.split()], env={"DISPLAY": self.name}, check=True, timeout=20)
+        time.sleep(0.5)  # until it has been heard, before something else comes to the front
+
+
+def eventually(holds, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class Agent:
@@ -120,8 +131,7 @@ class Agent:
         time.sleep(0.2)  # until the X server has heard of it
 
     def sends_all(self):
-        """Wait until what was done has been noted and sent."""
-        time.sleep(0.4)
+        """Wait until what was done has been sent."""
         return self.until(lambda said: said["sent"] and not said["queued"])
 
     def queued(self):
@@ -131,3 +141,44 @@ class Agent:
             events += waiting[1]
             queue._files.pop(0)
         return events
+
+
+class Cable:
+    """A way to the portal that can be pulled out."""
+
+    def __init__(self, port):
+        self.port, self.listening, self.ends = port, None, []
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.own = free.getsockname()[1]
+
+    @property
+    def origin(self):
+        return f"http://127.0.0.1:{self.own}"
+
+    def plug(self):
+        self.listening = socket.create_server(("127.0.0.1", self.own))
+        threading.Thread(target=self._accept, args=[self.listening], daemon=True).start()
+
+    def pull(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listening):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _address = listening.accept()
+                far = socket.create_connection(("127.0.0.1", self.port))
+                self.ends += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=[one, other], daemon=True).start()
+
+    def _carry(self, one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -12,7 +12,10 @@ from allauth.idp.oidc.models import Token
 from django.utils import timezone
 
 from consent import actions
+from portal.agent.queue import Queue
+from portal.agent.sealed import box
 from portal.events import devices, reading
+from tests.agent.desktop import Cable, eventually
 from tests.makers import make_collector, make_flow, make_permitted, make_purpose
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -86,18 +89,15 @@ def test_after_a_withdrawal_it_only_hears_what_is_left(agent, desktop, ada):
     actions.give(subject_id=ada.pk, purpose_key="rhythm", path="/choices/")
     agent.enrol(make_collector(ada, pointed))
     desktop.window("Browser", "A page")
-    agent.start("--ask-every", "0.3")
-    agent.listens()
+    agent.start("--ask-every", "0.3").listens()
     desktop.do("mousemove 5 5 sleep 0.05 mousemove 50 60", "key a", "click 1")
     agent.until(lambda said: said["queued"] >= 4)
     actions.withdraw(subject_id=ada.pk, purpose_key="rhythm", path="/choices/")
-    devices.stopped(ada.pk, {"rhythm"})
     said = agent.until(lambda said: said["listeners"] == ["mouse"])
     assert said["allowed"] == ["pointer_movement"]
     desktop.do("key b", "mousemove 90 90")
     agent.stop()
     assert {event["type"] for event in agent.queued()} == {"pointermove"}
-    assert [each.confirmed_at is not None for each in devices.after_stop(ada.pk, "rhythm")] == [True]
 
 
 def test_hidden_apps_leave_no_trace_but_that_something_was_hidden(enrolled, desktop, ada):
@@ -109,6 +109,8 @@ def test_hidden_apps_leave_no_trace_but_that_something_was_hidden(enrolled, desk
     desktop.window("Firefox", "Zebra - Mozilla Firefox Private Browsing")
     desktop.do("key d")
     desktop.give_focus(first)
+    enrolled.until(lambda said: said["queued"] >= 5)
+    time.sleep(0.6)
     desktop.do("key e")
     enrolled.stop()
     events = enrolled.queued()
@@ -124,11 +126,10 @@ def test_text_is_taken_only_where_the_portal_allows_it(enrolled, desktop, ada):
     enrolled.start().listens()
     desktop.do("type ab")
     desktop.window("editor", "A letter")
-    # Which app is in front is looked at, then asked about.
-    time.sleep(1.5)
+    enrolled.until(lambda said: said["text"])
+    time.sleep(0.6)
     desktop.do("type --delay 1 K9!")
     desktop.give_focus(plain)
-    time.sleep(0.3)
     desktop.do("type zz")
     enrolled.sends_all()
     typed = [(row["code"], row["key"]) for row in of(stored(ada), "keydown") if row["key"]]
@@ -140,11 +141,11 @@ def test_killed_at_any_time_it_loses_nothing_queued_and_sends_nothing_twice(enro
     steps = 0
     for _life in range(3):
         enrolled.start("--ask-every", "0.3", "--send-every", "0.3").listens()
-        for _click in range(4):
-            desktop.do("click 1 sleep 0.1")
+        for _click in range(2):
+            desktop.do("click 1")
             steps += 1
         # What is at most a moment old is not on disk yet.
-        time.sleep(0.6)
+        time.sleep(0.3)
         enrolled.stop(signal.SIGKILL)
     enrolled.start().listens()
     all_sent_or_empty = enrolled.until(lambda said: said["last_asked"] and not said["queued"])
@@ -202,3 +203,39 @@ def test_its_person_can_see_stop_and_leave(enrolled, desktop, ada):
     assert enrolled.say("leave")[0] == 0
     assert not Token.objects.filter(user=ada, type="at").exists()
     assert {path.name for path in enrolled.home.path.rglob("*") if path.is_file()} == {"lock"}
+
+
+def test_while_the_portal_is_away_it_keeps_and_then_sends_each_event_once(enrolled, desktop, ada, live_server):
+    cable = Cable(int(live_server.url.rpartition(":")[2]))
+    cable.plug()
+    enrolled.origin = cable.origin
+    enrolled.enrol(make_collector(ada))
+    desktop.window("Browser", "A page")
+    enrolled.start().listens()
+    desktop.do("click 1")
+    enrolled.sends_all()
+    cable.pull()
+    desktop.do("click 1 sleep 0.1 click 1")
+    enrolled.until(lambda said: said["queued"] >= 4 and said["trouble"])
+    assert enrolled.say("status")[0] == 0
+    cable.plug()
+    enrolled.until(lambda said: not said["queued"] and not said["trouble"])
+    assert len(of(stored(ada), "pointerdown")) == 3
+    assert [row["seq"] for row in stored(ada)] == list(range(7))
+    actions.withdraw(subject_id=ada.pk, purpose_key="train", path="/choices/")
+    devices.stopped(ada.pk, {"train"})
+    enrolled.until(lambda said: not said["listeners"])
+    eventually(lambda: all(each.confirmed_at for each in devices.after_stop(ada.pk, "train")))
+
+
+def test_what_the_portal_will_never_take_does_not_hold_up_the_rest(enrolled, desktop, ada):
+    queue = Queue(enrolled.home.queue, box(enrolled.home))
+    now = time.time_ns() // 1_000_000
+    queue.add(
+        [{"t": now + at, "seq": n, "type": "wheel", "deltaX": 0, "deltaY": 1} for n, at in enumerate((0, 10**9, 1))]
+    )
+    desktop.window("Browser", "A page")
+    enrolled.start()
+    said = enrolled.until(lambda said: said["sent"] and not said["queued"])
+    assert (said["given_up"], said["trouble"]) == (1, "")
+    assert [row["seq"] for row in of(stored(ada), "wheel")] == [0, 2]
