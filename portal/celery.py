@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
 from django.conf import settings
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -14,6 +17,16 @@ app = Celery("portal")
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Connecting costs more than most tasks: each process keeps its connections for so many of them.
+app.conf.CELERY_DB_REUSE_MAX = 100
+
+
+@task_prerun.connect
+def drop_broken_connections(**about: Any) -> None:
+    """Have what a connection's last task left of it looked at before the next one uses it."""
+    close_old_connections()
+
+
 app.conf.beat_schedule = {
     "sign the ledger": {
         "task": "portal.audit.tasks.sign_checkpoint",
@@ -22,6 +35,7 @@ app.conf.beat_schedule = {
     "fold the volumes": {"task": "portal.events.tasks.fold_volumes", "schedule": settings.FOLD_SECONDS},
     "seal finished days": {"task": "portal.events.tasks.seal_days", "schedule": 3600},
     "forget old receipts": {"task": "portal.events.tasks.forget_receipts", "schedule": 24 * 3600},
+    "forget days off": {"task": "portal.events.tasks.forget_days_off", "schedule": 24 * 3600},
     "go on with requests": {"task": "portal.rights.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
     "renew the key-encryption key": {
         "task": "portal.rights.tasks.renew_kek",
@@ -45,8 +59,8 @@ app.conf.beat_schedule = {
     "check certificates": {"task": "portal.rights.tasks.check_certificates", "schedule": 3600},
     "check the vault": {"task": "portal.rights.tasks.check_vault", "schedule": 24 * 3600},
     "forget who stayed unknown": {"task": "portal.rights.cases.tasks.forget_unknown", "schedule": 24 * 3600},
-    "forget what let collectors in": {"task": "portal.events.enrolment.tasks.forget_old", "schedule": 3600},
     "delete what is over": {"task": "portal.rights.retention.tasks.begin_night", "schedule": 1800},
     "shorten at once": {"task": "portal.rights.retention.tasks.shorten_at_once", "schedule": 20},
+    "forget what let collectors in": {"task": "portal.events.enrolment.tasks.forget_old", "schedule": 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},
 }

@@ -6,6 +6,7 @@ import logging
 from uuid import UUID
 
 from celery import shared_task
+from django.core.cache import cache
 from django.db import transaction
 from kombu import Connection
 from kombu.exceptions import OperationalError
@@ -16,11 +17,15 @@ from portal.rights.models import SubjectRequest
 
 log = logging.getLogger(__name__)
 AT_ONCE = 200
+# Whoever was woken waits in the queue; only where nobody came for so long is the message held for lost. What empties
+# the queue empties the cache beside it as well.
+AGAIN_SECONDS = 30
 
 
 @shared_task
 def advance(request_id: str) -> None:
-    if runner.advance(request_id):
+    cache.delete(_waking(request_id))
+    if runner.go_on(request_id):
         nudge(request_id)
 
 
@@ -29,7 +34,8 @@ def sweep() -> None:
     """Wake whatever nobody works at: not nudged, lost, left by a worker that died, or stopped by a hold that ended."""
     releasing.go_on()
     for request_id in SubjectRequest.objects.unclaimed().order_by("due").values_list("pk", flat=True)[:AT_ONCE]:
-        nudge(request_id)
+        if cache.add(_waking(request_id), True, AGAIN_SECONDS):
+            nudge(request_id)
 
 
 @shared_task
@@ -77,11 +83,17 @@ def nudge(request_id: UUID | str) -> None:
     transaction.on_commit(lambda: _send(str(request_id)), robust=True)
 
 
+def _waking(request_id: UUID | str) -> str:
+    return f"waking:{request_id}"
+
+
 def _send(request_id: str) -> None:
+    cache.set(_waking(request_id), True, AGAIN_SECONDS)
     try:
         with _impatient() as connection:
             advance.apply_async((request_id,), connection=connection, retry=False)
     except (OperationalError, RedisError, OSError) as error:
+        cache.delete(_waking(request_id))
         log.warning("request %s waits for the sweep: %s", request_id, type(error).__name__)
 
 
