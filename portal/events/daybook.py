@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pyarrow as pa
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from portal.events import blocks, segments
 from portal.events.models import Block, Segment
@@ -55,6 +56,13 @@ def look(subject_id: UUID, day: date) -> Day:
         else:
             found.append(Block(**whose, receipt_id=receipt_id, body=body, counts=counts, folded=folded))
     return Day(subject_id, day, segment, tuple(found))
+
+
+def whole(subject_id: UUID) -> dict[date, Segment]:
+    """Return the segments of all days that have nothing beside it."""
+    beside = Block.objects.filter(subject_id=subject_id, day=OuterRef("day")).with_body()
+    found = Segment.objects.for_subject(subject_id).filter(~Exists(beside))
+    return {segment.day: segment for segment in found}
 
 
 def load(seen: Day) -> pa.Table:

@@ -43,7 +43,7 @@ def join_tables(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def write_sections(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    found = {path: bundle.pack(path, data, records) for path, records, data in sections.files(request)}
+    found = {path: bundle.whole(path, data, records) for path, records, data in sections.files(request)}
     bundle.put_shelf(request, SECTIONS, found)
     return None
 

@@ -46,15 +46,26 @@ def begin(request: SubjectRequest, epoch: int) -> Bundle:
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a file, compressed already: how many records, and how many bytes before."""
+    """A piece of a file, compressed already: how many records, and how many bytes before.
+
+    One that is a whole file has its digests, taken where it was made.
+    """
 
     records: int
     length: int
     packed: bytes
+    sha256: str = ""
+    crc: int = 0
 
 
 def pack(path: str, data: bytes, records: int) -> Piece:
     return Piece(records, len(data), _pack(path, data))
+
+
+def whole(path: str, data: bytes, records: int) -> Piece:
+    """Return a whole file as a piece, for a shelf."""
+    digest = hashlib.sha256(data).hexdigest()
+    return Piece(records, len(data), _pack(path, data), digest, isal_zlib.crc32(data))
 
 
 def as_one(pieces: Sequence[Piece]) -> Piece:
@@ -76,7 +87,9 @@ def put_packed(request: SubjectRequest, path: str, seq: int, pieces: Sequence[Pi
 
 def put_shelf(request: SubjectRequest, seq: int, files: Mapping[str, Piece]) -> None:
     """Store whole files as one object: many small ones cost as much as a few large ones."""
-    listed = [(path, piece.records, piece.length, len(piece.packed)) for path, piece in files.items()]
+    listed = [
+        (path, piece.records, piece.length, len(piece.packed), piece.sha256, piece.crc) for path, piece in files.items()
+    ]
     head = json.dumps(listed).encode()
     _put(request, SHELF, seq, b"".join([SIZE.pack(len(head)), head, *(piece.packed for piece in files.values())]))
 
@@ -154,8 +167,8 @@ def _open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
     body = _opened_part(bundle, part)
     start = SIZE.size + SIZE.unpack_from(body)[0]
     found = {}
-    for path, records, length, size in json.loads(body[SIZE.size : start]):
-        found[path] = Piece(records, length, body[start : start + size])
+    for path, records, length, size, sha256, crc in json.loads(body[SIZE.size : start]):
+        found[path] = Piece(records, length, body[start : start + size], sha256, crc)
         start += size
     return found
 
@@ -199,16 +212,19 @@ def describe(bundle: Bundle, path: str) -> Entry:
 
 
 def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
-    """Read the files that lie together back and say what they are, without those of shelves that were described."""
+    """Open the shelves again and say what lies on them, without those that were described.
+
+    The seal says that each is as it was when its digests were taken.
+    """
     known = {entry.shelf for entry in besides}
     parts = BundlePart.objects.filter(bundle=bundle, path=SHELF).exclude(seq__in=known)
     return [_on_shelf(path, piece, part.seq) for part in parts for path, piece in _open_shelf(bundle, part).items()]
 
 
 def _on_shelf(path: str, piece: Piece, seq: int) -> Entry:
-    data, method = _unpack(path, piece.packed), _method(path)
-    digest, size = hashlib.sha256(data).hexdigest(), len(piece.packed) + (len(DEFLATE_END) if method == DEFLATED else 0)
-    return Entry(path, method, isal_zlib.crc32(data), len(data), size, digest, piece.records, seq)
+    method = _method(path)
+    size = len(piece.packed) + (len(DEFLATE_END) if method == DEFLATED else 0)
+    return Entry(path, method, piece.crc, piece.length, size, piece.sha256, piece.records, seq)
 
 
 def index(bundle: Bundle) -> list[Entry]:

@@ -17,7 +17,8 @@ import pyarrow as pa
 from consent import gate
 from consent.models import Purpose
 from consent.values import Basis, GateState
-from portal.events import reading, restricting, segments
+from portal.events import daybook, reading, restricting, segments
+from portal.events.models import Segment
 from portal.events.portions import fetched
 from portal.events.values import DayTotal
 from portal.rights import bundle, colleagues, tables
@@ -25,6 +26,7 @@ from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
 from portal.rights.pack.others import COLUMNS, Others
 from portal.rights.values import Cursor, Format, Kind, OpenedBy
+from portal.vault import keys, objects
 
 CHUNK_SECONDS = 8.0
 CHUNK_EVENTS = 1_000_000
@@ -111,6 +113,8 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     wanted = {"scope": request.wanted, "purposes": purposes}
     others = colleagues.others_of(request.subject_id)
     keeps_back = kept_back(request)
+    as_stored = not keeps_back and request.format == Format.PARQUET and tables.takes_all(**wanted)
+    sealed = daybook.whole(request.subject_id) if as_stored else {}
     for day in days:
         if keeps_back:
             read = reading.stored if request.format == Format.PARQUET else reading.table
@@ -119,10 +123,18 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
         elif request.format != Format.PARQUET:
             fetch = fetched(request.subject_id, day, PORTION)
             yield partial(_in_files, day, fetch, others, format=request.format, **wanted)
-        elif tables.takes_all(**wanted) and (stored := reading.sealed(request.subject_id, day)):
+        elif day in sealed and (stored := _opened(sealed[day])):
             yield partial(_as_stored, day, stored, others, **wanted)
         else:
             yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), others, **wanted)
+
+
+def _opened(segment: Segment) -> bytes | None:
+    """Return a day's file as it was a moment ago; where it was sealed anew since, as it is now."""
+    try:
+        return segments.parquet(segment)
+    except (objects.Missing, keys.KeyGone):
+        return reading.sealed(segment.subject_id, segment.day)
 
 
 def kept_back(request: SubjectRequest) -> GateState | None:
@@ -166,7 +178,7 @@ def _reduced(day: date, replaced: int) -> Files:
 def _as_stored(day: date, stored: bytes, others: Others, **wanted: Any) -> Files:
     if others.named(segments.texts(stored, COLUMNS)):
         return _part_as_stored(day, segments.from_parquet(stored), others, **wanted)
-    return {_parquet(day): Piece(segments.rows_of(stored), len(stored), stored)}
+    return {_parquet(day): bundle.whole(_parquet(day), stored, segments.rows_of(stored))}
 
 
 def _part_as_stored(day: date, table: pa.Table, others: Others, **wanted: Any) -> Files:
@@ -174,7 +186,7 @@ def _part_as_stored(day: date, table: pa.Table, others: Others, **wanted: Any) -
     part, replaced = others.reduced(tables.of_categories(tables.within(table, **wanted), wanted["scope"]))
     if not len(part):
         return {}
-    return {_parquet(day): bundle.pack(_parquet(day), segments.to_parquet(part), len(part))} | _reduced(day, replaced)
+    return {_parquet(day): bundle.whole(_parquet(day), segments.to_parquet(part), len(part))} | _reduced(day, replaced)
 
 
 def _parquet(day: date) -> str:

@@ -63,7 +63,7 @@ class _Shelves:
 
     def add(self, pages: Iterable[Page]) -> None:
         for page in pages:
-            self.held[page.path] = bundle.pack(page.path, page.data, page.events)
+            self.held[page.path] = bundle.whole(page.path, page.data, page.events)
             if len(self.held) == PAGES_A_SHELF:
                 self.put()
 
