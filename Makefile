@@ -1,6 +1,6 @@
 # Daylight. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run reset test drills storm smoke bench check screenshots
+.PHONY: help run reset test drills storm smoke bench simulate check screenshots
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -31,7 +31,7 @@ test: $(VENV)/installed-dev ## lint, contracts and all tests except the drills
 	@$(PY) -m pytest -m "not drill" -n 3 --dist worksteal
 
 drills: $(VENV)/installed-dev ## faults: kill -9, a flushed broker, a full disk, against the real processes
-	@$(PY) -m pytest -m drill
+	@$(PY) -m pytest -m drill -n 2 --dist worksteal
 
 storm: $(VENV)/installed-dev ## people at work while faults happen, then everything is checked (SECONDS=1800, SEED=7)
 	@$(PY) -m tests.drills.storm $${SECONDS:-60} $$SEED
@@ -41,6 +41,9 @@ smoke: $(VENV)/installed ## the main job over HTTP against a stack of its own, a
 
 bench: $(VENV)/installed-dev ## ratios against what one would have instead (BENCH_SCALE=0.1 for a quick look)
 	@$(PY) -m bench
+
+simulate: $(VENV)/installed-dev ## what a page, a batch and an erasure cost in a large company (PEOPLE=100000 DAYS=30)
+	@PEOPLE=$${PEOPLE:-100000} DAYS=$${DAYS:-30} $(PY) -m bench.simulate
 
 check: $(VENV)/installed-dev ## lint, types of imports, the walls of the house
 	@$(PY) -m ruff check --quiet .

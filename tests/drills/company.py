@@ -31,8 +31,7 @@ class Company:
     client: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        made = self.stack.run("-m", "tests.drills.set_up")
-        known = json.loads(made)
+        known = json.loads(self.stack.set_up())
         self.subjects, self.client = known["subjects"], tuple(known["client"])
         self.program = Program(self.stack.origin, *self.client, "events.write")
         self.ada = self.browser("ada@smoke.example")

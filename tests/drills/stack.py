@@ -1,14 +1,21 @@
-"""A whole stack of the product's own processes for a drill: started as `make run` does, killed as a fault would."""
+"""A whole stack of the product's own processes for a drill: started as `make run` does, killed as a fault would.
+
+Setting one up takes longer than most drills: it is done once, and each begins with a copy of what then lay on the disk.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -18,13 +25,35 @@ from portal.stack.config import PROJECT
 from portal.stack.own import OwnStack
 
 QUICK = {"KEK_RENEWAL_SECONDS": "1", "SWEEP_SECONDS": "2", "REQUEST_LEASE_SECONDS": "6", "CHECKPOINT_SECONDS": "5"}
+# Who was set up, as JSON beside the stack's own files.
+COMPANY = "company.json"
 
 
 class Stack(OwnStack):
-    """`with Stack(var) as stack:` runs until the block ends; times are short unless quick is False."""
+    """`with Stack(var) as stack:` runs until the block ends; times are short unless quick is False.
 
-    def __init__(self, var: Path, *, quick: bool = True, **settings: str) -> None:
+    One with services of its own, or that has to be `fresh`, begins with nothing.
+    """
+
+    def __init__(self, var: Path, *, quick: bool = True, fresh: bool = False, **settings: str) -> None:
         super().__init__(var, var.parent / f"{var.name}.log", **((QUICK if quick else {}) | settings))
+        self.fresh = fresh or "DATABASE_URL" in settings
+
+    def __enter__(self) -> Stack:
+        if self.fresh:
+            super().__enter__()
+        else:
+            # As PostgreSQL's own user has them; the URLs in it are written anew at the start.
+            subprocess.run(["cp", "-a", str(prepared()), str(self.var)], check=True)
+            self.start()
+        return self
+
+    def set_up(self) -> str:
+        """Return who is there and the client, as JSON; they are made where they are not there yet."""
+        made = self.var / COMPANY
+        if not made.exists():
+            made.write_text(self.run("-m", "tests.drills.set_up"))
+        return made.read_text()
 
     def start(self) -> float:
         """Start again with what is there; return how long it took until it said that it is ready."""
@@ -80,6 +109,17 @@ class Stack(OwnStack):
     def kill_workers(self) -> int:
         """SIGKILL the processes that do the work."""
         return kill(self.workers()[1:])
+
+
+@cache
+def prepared() -> Path:
+    """Return the files of a stack that was set up, with its company, and stopped."""
+    place = Path(tempfile.mkdtemp(prefix="daylight-drills-"))
+    place.chmod(0o755)
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    with Stack(place / "var", fresh=True) as stack:
+        stack.set_up()
+    return stack.var
 
 
 def kill(pids: list[int]) -> int:
