@@ -17,8 +17,9 @@ $(VENV)/installed: requirements.txt
 	if [ -z "$$found" ]; then echo "Daylight needs Python 3.11 or newer (PYTHON=/path/to/python3 make ...)" >&2; exit 1; fi; \
 	"$$found" -m venv $(VENV) && $(PY) -m pip install --quiet -r requirements.txt && touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
-	@$(PY) -m pip install --quiet -r requirements-dev.txt && touch $@
+# The agent's list is complete; without --no-deps a compiler would be needed for what it never uses.
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-agent.txt
+	@$(PY) -m pip install --quiet -r requirements-dev.txt && $(PY) -m pip install --quiet --no-deps -r requirements-agent.txt && touch $@
 
 run: $(VENV)/installed ## start everything with a demo company (PORT=8123 for another port)
 	@exec $(PY) -m portal.stack run
