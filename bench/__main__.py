@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import decisions, ingest, report, requests
+from bench import decisions, disk, ingest, report, requests
 
 Measure = Callable[[Sequence[str], float], list[report.Row]]
 MEASURES: list[tuple[Sequence[str], Measure]] = [
     (tuple(ingest.GATES), ingest.rows),
     (tuple(decisions.GATES), decisions.rows),
     (tuple(requests.GATES), requests.rows),
+    (tuple(disk.GATES), disk.rows),
 ]
 
 

@@ -17,11 +17,11 @@ from portal.stack.postgres import Postgres
 COLUMNS = "subject_id, day, t, type, source, app, x, y, button, delta_x, delta_y, code, seq"
 
 
-def connect(stack: OwnStack) -> psycopg.Connection:
+def connect(stack: OwnStack, database: str = "daylight") -> psycopg.Connection:
     """Connect as the owner: COPY to a file and VACUUM are not for the application."""
     services = json.loads((stack.var / "stack.json").read_text(encoding="utf-8"))["services"]
     port = urlsplit(services["database"]).port or 0
-    return psycopg.connect(Postgres(stack.var / "postgres", port).url("daylight"), autocommit=True)
+    return psycopg.connect(Postgres(stack.var / "postgres", port).url(database), autocommit=True)
 
 
 def load(owner: psycopg.Connection, rows: Path) -> None:
