@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+import rfc8785
 import time_machine
 from django.core.management import call_command
 from django.db import connections
@@ -15,7 +17,8 @@ from django.test import Client
 from django.utils import timezone
 
 from consent import actions as decisions
-from consent.models import Gate
+from consent.models import Gate, LedgerLeaf
+from consent.note import Verifier
 from consent.values import CATEGORIES, Scope
 from portal.audit.models import Act
 from portal.events import reading
@@ -26,7 +29,7 @@ from portal.rights import renewal
 from portal.rights.holds import actions as holds
 from portal.rights.models import Bundle, SubjectRequest
 from portal.rights.redress import restricting
-from portal.rights.retention import running, tasks, telling
+from portal.rights.retention import proving, running, tasks, telling
 from portal.rights.retention.models import Month, Run, Shortening
 from portal.rights.values import Kind
 from portal.vault import keys, objects
@@ -445,6 +448,23 @@ def test_a_missed_night_is_told_to_operators_and_legal_and_shown_to_the_person(o
         page = other.get("/oversight/retention/").content.decode()
         assert "Something is kept longer than it may be" in page
         assert mine.name not in page
+
+
+def test_a_month_that_is_over_is_certified_once_and_is_one_leaf(client, mine):
+    keep(30)
+    night()
+    leaves = LedgerLeaf.objects.count()
+    assert proving.issue_due() == 0, "the month goes on"
+    with time_machine.travel(timezone.now() + 35 * DAY, tick=True):
+        assert (proving.issue_due(), proving.issue_due()) == (1, 0)
+        sign_in(client, mine)
+        [document] = client.get("/retention/certificates.json").json()["certificates"]
+    assert LedgerLeaf.objects.count() == leaves + 1
+    assert document["certificate"]["nights"][0]["went"]["pointer_movement"] == 3
+    verifier = Verifier.from_text(document["key"])
+    assert verifier.accepts(rfc8785.dumps(document["certificate"]), base64.b64decode(document["signature"]))
+    sign_in(other := Client(), make_employee("Eve"))
+    assert other.get("/retention/certificates.json").json() == {"certificates": []}
 
 
 def test_nothing_of_how_much_went_stands_in_clear(recorded):

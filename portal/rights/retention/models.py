@@ -148,6 +148,7 @@ class Month(models.Model):
     subject_id = models.UUIDField()
     month = models.CharField(max_length=7)
     sealed = models.BinaryField()
+    sealed_certificate = models.BinaryField(null=True)
 
     objects = MonthQuerySet.as_manager()
 
@@ -161,7 +162,7 @@ class Month(models.Model):
     @property
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs of the month, oldest first."""
-        return json.loads(keys.open_evidence(self.subject_id, bytes(self.sealed), self._bound()))["runs"]
+        return json.loads(keys.open_evidence(self.subject_id, bytes(self.sealed), self.bound))["runs"]
 
     @classmethod
     def add(cls, subject_id: UUID, run: dict[str, Any]) -> None:
@@ -173,9 +174,10 @@ class Month(models.Model):
 
     def seal(self, runs: list[dict[str, Any]]) -> None:
         body = json.dumps({"runs": runs}, sort_keys=True).encode()
-        self.sealed = keys.seal_evidence(self.subject_id, body, self._bound())
+        self.sealed = keys.seal_evidence(self.subject_id, body, self.bound)
 
-    def _bound(self) -> bytes:
+    @property
+    def bound(self) -> bytes:
         return f"retention-month|{self.subject_id}|{self.month}".encode()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from portal.rights.retention import people, running, telling
+from portal.rights.retention import people, proving, running, telling
 
 
 @shared_task
@@ -15,6 +15,7 @@ def begin_night() -> None:
     for chunk in people.due():
         delete_what_is_over.delay([str(each) for each in chunk])
     telling.tell()
+    proving.issue_due()
 
 
 @shared_task

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.audit import trail
+from portal.audit.values import Action
 from portal.events import words
 from portal.http import rule
 from portal.people.guards import actor_of
-from portal.rights.retention import actions, forms, reading, telling
+from portal.rights.retention import actions, forms, proving, reading, telling
 from portal.rights.values import NotAllowed
 
 
@@ -19,6 +21,18 @@ from portal.rights.values import NotAllowed
 @rule("signed_in")
 def retention(request: HttpRequest) -> HttpResponse:
     return render(request, "retention/retention.html", reading.page(request.user))
+
+
+@require_safe
+@rule("signed_in")
+def certificates(request: HttpRequest) -> HttpResponse:
+    """Hand out the signed certificates of the months that are over."""
+    by = actor_of(request, about=request.user.pk)
+    trail.record(Action.CERTIFICATE_DOWNLOADED, actor=by, subject_id=request.user.pk, case="retention")
+    answer = JsonResponse({"certificates": proving.of(request.user.pk)}, json_dumps_params={"indent": 2})
+    answer["Content-Disposition"] = 'attachment; filename="deleted-on-time.json"'
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 @require_POST

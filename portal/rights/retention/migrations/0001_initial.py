@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ('subject_id', models.UUIDField()),
                 ('month', models.CharField(max_length=7)),
                 ('sealed', models.BinaryField()),
+                ('sealed_certificate', models.BinaryField(null=True)),
             ],
             options={
                 'ordering': ['-month'],
