@@ -154,3 +154,60 @@ def test_a_stricter_rule_is_said():
 def test_every_code_has_its_words():
     told = {each.code for terms, _said in WIDER for each in widened(TERMS, terms)}
     assert told == set(Code)
+
+
+def door(**said):
+    return changed(sources=agent(categories={"app_usage": dict(FLOW), "web_navigation": dict(FLOW)}, **said))
+
+
+STRICT = {"titles": {"keep": "first_part", "apps": {"Mail": "nothing"}}, "urls": {"keep": "path_without_ids"}}
+DOORS = [
+    (
+        {"allowed_apps": ["Editor"]},
+        {"allowed_apps": ["Editor", "Mail"]},
+        "New apps: what Desktop agent sends while Mail is in front is kept too.",
+        "No longer kept: what Desktop agent sends while Mail is in front.",
+    ),
+    (
+        {"allowed_apps": ["Editor"]},
+        {},
+        "No longer from some apps alone: what Desktop agent sends from any app. Before, only: Editor.",
+        "Now only from some apps, by Desktop agent: Editor.",
+    ),
+    (
+        {"redaction": STRICT},
+        {"redaction": STRICT | {"titles": {"keep": "first_part"}}},
+        "Cut less, from Desktop agent: Of window titles is kept: what stands before the first dash or bar.",
+        "Cut more, from Desktop agent: Of window titles is kept: what stands before the first dash or bar. Of those of "
+        "Mail: nothing.",
+    ),
+    (
+        {"redaction": STRICT},
+        {"redaction": STRICT | {"urls": {}}},
+        "Cut less, from Desktop agent: Of addresses of pages is kept: the name of the host and the path.",
+        "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host, and the path without what "
+        "has digits.",
+    ),
+    (
+        {},
+        {"redaction": {"urls": {"query": ["page"]}}},
+        "Cut less, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
+        "behind a ? or # is cut off but for page; names and passwords are cut off too.",
+        "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
+        "behind a ? or #, names and passwords are cut off before they are kept.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("strict", "loose", "more", "less"), DOORS)
+def test_what_the_door_lets_in_is_said(strict, loose, more, less):
+    strict, loose = door(**strict), door(**loose)
+    assert [sentence(each).startswith(more) for each in widened(strict, loose)] == [True]
+    assert [sentence_less(each).startswith(less) for each in narrowed(loose, strict)] == [True]
+    assert not widened(loose, strict)
+
+
+def test_the_number_of_the_rules_and_what_is_not_collected_ask_nobody():
+    old, new = (door(redaction=STRICT | {"version": n}) for n in (1, 2))
+    assert not widened(old, new)
+    assert not widened(changed(sources=agent(redaction=STRICT)), changed(sources=agent()))

@@ -43,6 +43,10 @@ def fewer_blocked(document):
     document["sources"][0]["blocked_apps"].pop()
 
 
+def kept_parameter(document):
+    document["sources"][1]["redaction"] = {"urls": {"query": ["page", "token"]}}
+
+
 def another_category(document):
     document["purposes"][2]["retention"].append({"category": "pointer_clicks", "days": 9, "why": "x"})
     document["sources"][1]["flows"].append({"category": "pointer_clicks", "purpose": "browser-tools", "why": "x"})
@@ -82,6 +86,7 @@ WIDER = [
     (exact_timing, {TEACHING: Code.RULE}),
     (another_app, {"writing-help": Code.RULE}),
     (fewer_blocked, {TEACHING: Code.RULE, "writing-help": Code.RULE, FAULTS: Code.RULE}),
+    (kept_parameter, {"browser-tools": Code.RULE}),
     (another_category, {"browser-tools": Code.CATEGORY}),
     (another_source, {FAULTS: Code.SOURCE}),
     (another_purpose, {"writing-help": Code.PURPOSE}),
@@ -144,7 +149,7 @@ def retired_source(document):
         source["retired"] = True
 
 
-LOOSER = [off_hours, exact_timing, another_app, fewer_blocked]
+LOOSER = [off_hours, exact_timing, another_app, fewer_blocked, kept_parameter]
 
 
 @pytest.mark.parametrize("leave_out", [no_flows, retired_source])
