@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from consent import actions, gate, journal, ledger, outside
+from consent import actions, gate, journal, ledger, marking, outside
 from consent.models import Gate, JournalLine, LedgerState, NoticeVersion
 from consent.recovery import replay
 from consent.values import Closed, Scope
@@ -65,6 +65,17 @@ def test_what_was_ended_since_is_ended_again_to_the_millisecond(ada, older, resu
     apply()
     after = gate.read(ada)
     assert (after.pauses, after.restrictions) == (before.pauses, before.restrictions)
+
+
+def test_days_off_that_only_the_journal_has_stand_again_and_those_taken_away_do_not(ada, older):
+    today = timezone.now().date()
+    days = [today + timedelta(days=n) for n in range(3)]
+    marking.mark(subject_id=ada, days=days, today=today)
+    marking.unmark(subject_id=ada, days=days[2:], today=today)
+    older()
+    assert not gate.read(ada).days_off
+    apply()
+    assert gate.read(ada).days_off == set(days[:2])
 
 
 def test_a_fence_brings_its_key_epoch_along(ada, older):
