@@ -40,6 +40,7 @@ handler500 = "portal.views.failed"
 urlpatterns = [
     path("", views.home, name="home"),
     path("choices/", include("portal.rights.choices.urls")),
+    path("days-off/", include("portal.rights.choices.urls_days_off")),
     path("welcome/", include("portal.rights.choices.urls_welcome")),
     path("receipts/", include("portal.rights.receipts.urls")),
     path("", include("portal.events.urls")),

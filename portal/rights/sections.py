@@ -14,6 +14,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from consent import gate
 from consent.models import Decision, NoticeVersion
 from portal.audit.models import Act
 from portal.audit.words import actor
@@ -108,9 +109,21 @@ def looks(subject_id: UUID) -> list[Row]:
 
 def totals(subject_id: UUID) -> list[Row]:
     return [
-        {"day": each.day.isoformat(), "kept": dict(each.events), "dropped": dict(each.withheld)}
+        {
+            "day": each.day.isoformat(),
+            "kept": dict(each.events),
+            "dropped": dict(each.withheld),
+            "cut": dict(each.cut),
+            "rules": {source: list(labels) for source, labels in each.rules.items()},
+        }
         for each in reading.days(subject_id)
     ]
+
+
+def days_off(subject_id: UUID) -> list[Row]:
+    """Return the days that the person marked and that are still known."""
+    state = gate.read(subject_id)
+    return [{"day": day.isoformat()} for day in sorted(state.days_off if state else ())]
 
 
 def requests(subject_id: UUID) -> list[Row]:
@@ -187,6 +200,7 @@ FILES: dict[str, Callable[[UUID], list[Row]]] = {
     "disputes": disputes,
     "holds": holds,
     "questions": questions,
+    "days_off": days_off,
     "shorter_periods": retention.shorter_periods,
     "deleted_on_time": retention.deleted_on_time,
     "recipients_told": recipients.of_person,
@@ -234,6 +248,7 @@ def article_15(request: SubjectRequest) -> list[Section]:
             _("Counts of each night on which something went."),
             retention.deleted_on_time(me),
         ),
+        Section("-", "days_off", _("Days that you marked"), _("Nothing is collected on them."), days_off(me)),
         Section("-", "questions", _("Questions about your requests"), _("And what you answered."), questions(me)),
         Section(
             "-",
