@@ -25,6 +25,7 @@ REASONS: dict[str, str | Promise] = {
     stretches.LAPSED: gettext_lazy("your answer had run out"),
     stretches.RETIRED: gettext_lazy("its purpose had ended"),
     stretches.OFF: gettext_lazy("nothing was permitted"),
+    stretches.DAY_OFF: gettext_lazy("you had marked the day"),
     HOURS: gettext_lazy("outside your working hours"),
 }
 

@@ -30,6 +30,7 @@ ORDER = (
     stretches.LAPSED,
     stretches.RETIRED,
     stretches.OFF,
+    stretches.DAY_OFF,
 )
 Span = tuple[int, int]
 
@@ -49,6 +50,7 @@ class Known:
     employee: Employee
     stretches: list[Stretch]
     now: int
+    days_off: frozenset[date] = frozenset()
 
     def of(self, days: Iterable[DayTotal]) -> dict[date, DayGap]:
         """Return the gaps of those days that have any."""
@@ -64,12 +66,15 @@ class Known:
     def _day(self, day: DayTotal, at_work: Callable[[int], bool]) -> DayGap:
         start, end = span_of(day.day, self.employee)
         parts = _parts(self.stretches, start, end, self.now)
+        # A day that was marked only after something had been kept of it was none from the start.
+        if day.day in self.days_off and not sum(day.events.values()):
+            parts = [*parts, Stretch(start, end, stretches.DAY_OFF)]
         return DayGap(_why(day, (start, end), parts, at_work, min(end, self.now)), parts)
 
 
 def read(employee: Employee) -> Known:
-    now = milliseconds(timezone.now())
-    return Known(employee, stretches.of(employee, gate.read(employee.pk)), now)
+    now, state = milliseconds(timezone.now()), gate.read(employee.pk)
+    return Known(employee, stretches.of(employee, state), now, state.days_off if state else frozenset())
 
 
 def codes(found: Mapping[date, DayGap]) -> dict[date, str]:

@@ -23,6 +23,7 @@ from portal.events import charts, gap_words, gaps, keeping, lines, meaning, read
 from portal.events.called import called
 from portal.events.forms import DayFilter
 from portal.events.gaps import DayGap
+from portal.events.minimising import in_force
 from portal.events.openday import OpenDay
 from portal.events.timeline import offs
 from portal.events.timeline.card import app_name, card
@@ -254,6 +255,8 @@ def day(owner: Employee, total: DayTotal, asked: QueryDict) -> dict[str, Any]:
         "categories": by_category([total], f"{here}?"),
         "sources": by_source([total], sources, f"{here}?"),
         "reasons": by_reason([total]),
+        "rules": in_force.of_day(total),
+        "cut": total.cut,
         "ends": ends(owner, total),
         "still_sending": still_sending([total]),
         "titles": sources,
@@ -278,7 +281,7 @@ def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[s
         raise Http404
     off = offs.of_day(owner, shown["day"], shown["gap"], opened, milliseconds(timezone.now()))
     return {
-        "gaps": gap_words.of_day(offs.with_hours(shown["gap"], off), shown["day"], owner),
+        "gaps": gap_words.of_day(offs.with_hours(shown["gap"], off, opened), shown["day"], owner),
         "timeline": card(owner, shown["counted"], opened, (shown["span"]["from_ms"], shown["span"]["to_ms"]), off),
         "lines": lines.of_page(found, zone, shown["titles"]),
         "total": found.total,

@@ -27,6 +27,8 @@ PAUSED, RESTRICTED, AWAY, NOT_AGREED, NOT_ACKNOWLEDGED = (
 )
 # Why nothing was permitted: never asked or answered, taken back, run out, or ended by the company.
 OFF, SAID_NO, LAPSED, RETIRED = "off", "said_no", "lapsed", "retired"
+# A day that the person marked; why is not asked.
+DAY_OFF = "day_off"
 HELD_BY_KEY = "away-"
 ACTS = (
     Action.COLLECTION_PAUSED,

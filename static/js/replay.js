@@ -34,6 +34,7 @@
   let now = from;
   let playing = false;
   let drawn = 0; // when the last picture was made
+  let [width, height] = [0, 0]; // of the canvas, as the page measures
 
   const load = async (mine) => {
     const after = mine.next ? `&after=${encodeURIComponent(mine.next)}` : "";
@@ -68,26 +69,36 @@
     return low;
   };
 
+  // As sharp as the screen, and lines as wide on a telephone as elsewhere.
+  const fit = () => {
+    if (width === canvas.clientWidth) return;
+    const sharp = window.devicePixelRatio || 1;
+    [width, height] = [canvas.clientWidth, Math.round(canvas.clientWidth * 9 / 16)];
+    [canvas.width, canvas.height] = [Math.round(width * sharp), Math.round(height * sharp)];
+    brush.setTransform(sharp, 0, 0, sharp, 0, 0);
+    draw();
+  };
+
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
   const frame = ({ left, top, right, bottom }) => {
-    const scale = Math.min(canvas.width / (right - left), canvas.height / (bottom - top));
-    const shift = [(canvas.width - (right - left) * scale) / 2, (canvas.height - (bottom - top) * scale) / 2];
+    const scale = Math.min(width / (right - left), height / (bottom - top));
+    const shift = [(width - (right - left) * scale) / 2, (height - (bottom - top) * scale) / 2];
     const inside = (value, edge) => Math.min(Math.max(value, 4), edge - 4);
     return {
       raw: (x, y) => [(x - left) * scale + shift[0], (y - top) * scale + shift[1]],
       at(x, y) {
         const [across, down] = this.raw(x, y);
-        return [inside(across, canvas.width), inside(down, canvas.height)];
+        return [inside(across, width), inside(down, height)];
       },
       holds: (x, y) => x >= left && x <= right && y >= top && y <= bottom,
     };
   };
 
   const paper = (area, place) => {
-    brush.clearRect(0, 0, canvas.width, canvas.height);
+    brush.clearRect(0, 0, width, height);
     brush.fillStyle = token("paper");
-    brush.fillRect(0, 0, canvas.width, canvas.height);
+    brush.fillRect(0, 0, width, height);
     if (!area.w || !area.h) return;
     const [left, top] = place.raw(0, 0);
     const [right, bottom] = place.raw(area.w, area.h);
@@ -178,7 +189,7 @@
     return null;
   };
 
-  const centre = (newest, place) => (newest ? place.at(newest.x, newest.y) : [canvas.width / 2, canvas.height / 2]);
+  const centre = (newest, place) => (newest ? place.at(newest.x, newest.y) : [width / 2, height / 2]);
 
   const tell = (last, newest, place) => {
     const recent = last && now - last.t < 900 ? last : null;
@@ -267,5 +278,7 @@
   toggle.addEventListener("click", () => (playing ? stop() : start()));
   scrub.addEventListener("input", () => seek(Number(scrub.value)));
   dark.addEventListener("change", draw);
+  new ResizeObserver(fit).observe(canvas.parentElement);
+  fit();
   more(store).then(() => { player.dataset.ready = String(store.points.length); });
 })();

@@ -37,7 +37,7 @@ def put(client, ada):
 
 
 @pytest.fixture
-def page(as_ada, ada):
+def look(as_ada, ada):
     def call(query=""):
         answer = as_ada.get(f"/people/{ada.pk}/data/{DAY}/raw/{query}")
         assert answer.status_code == 200
@@ -51,11 +51,11 @@ KEY = {"t": ms(), "type": "keydown", "code": "KeyA", "app": "editor", "key": "å
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_each_field_is_shown_with_its_bytes_and_what_it_means(page, put, sealed):
+def test_each_field_is_shown_with_its_bytes_and_what_it_means(look, put, sealed):
     put(MOVE)
     if sealed:
         call_command("seal_segments", verbosity=0)
-    said = page()
+    said = look()
     assert "Pointer moved at 512, 300.5" in said
     assert "How many pixels from the left edge" in said
     assert "10:30:00.000 where you are" in said
@@ -85,22 +85,22 @@ def test_in_a_segment_every_value_is_as_the_file_has_it_before_packing(put, ada)
     assert written["app"] == b"\x05\x00\x00\x00Figma"
 
 
-def test_a_typed_character_is_said_to_be_there_where_it_is_and_not_where_it_is_not(page, put):
+def test_a_typed_character_is_said_to_be_there_where_it_is_and_not_where_it_is_not(look, put):
     put(KEY, {**KEY, "t": ms() + 1000, "app": "mail"}, {"t": ms() + 2000, "type": "keydown", "code": "Letter"})
-    said = page()
+    said = look()
     assert "A typed character is in this record: “å”" in said
     assert "What the typed character is kept for." in said
-    then = page(f"?t={ms() + 1000}")
+    then = look(f"?t={ms() + 1000}")
     assert "No typed character is in this record; which key was pressed is." in then
     assert "å" not in then
-    assert "only what kind of key" in page(f"?t={ms() + 2000}")
+    assert "only what kind of key" in look(f"?t={ms() + 2000}")
 
 
-def test_one_goes_on_to_the_next_and_back_also_within_an_instant(page, put):
+def test_one_goes_on_to_the_next_and_back_also_within_an_instant(look, put):
     put(*[{**MOVE, "x": n} for n in range(3)])
     seen, query = [], ""
     for _ in range(3):
-        said = page(query)
+        said = look(query)
         seen.append(re.search(r"Pointer moved at (\d)", said)[1])
         following = re.search(r'href="(\?[^"]*)" rel="next"', said)
         query = following[1] if following else None
@@ -108,11 +108,11 @@ def test_one_goes_on_to_the_next_and_back_also_within_an_instant(page, put):
     assert 'rel="prev"' in said
 
 
-def test_every_line_of_a_day_opens_its_own_record(as_ada, ada, page, put):
+def test_every_line_of_a_day_opens_its_own_record(as_ada, ada, look, put):
     put(*[{**MOVE, "t": ms(MONDAY + timedelta(seconds=n)), "x": n} for n in range(3)])
     day = html.unescape(as_ada.get(f"/people/{ada.pk}/data/{DAY}/").content.decode())
     links = re.findall(r'raw/(\?t=[^"]*)"', day)
-    assert [re.search(r"Pointer moved at (\d)", page(link))[1] for link in links] == ["0", "1", "2"]
+    assert [re.search(r"Pointer moved at (\d)", look(link))[1] for link in links] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("query", ["?t=1", "?t=x", "?t=", f"?t={ms()}&rank=9", f"?t={ms()}&rank=-1"])
@@ -121,14 +121,14 @@ def test_a_record_that_is_not_there_is_not_found(as_ada, ada, put, query):
     assert as_ada.get(f"/people/{ada.pk}/data/{DAY}/raw/{query}").status_code == 404
 
 
-def test_a_day_without_events_has_none(page):
-    assert "No event of this day is kept" in page()
+def test_a_day_without_events_has_none(look):
+    assert "No event of this day is kept" in look()
 
 
-def test_it_is_that_persons_alone_and_a_look_is_written_down(client, page, put, ada, ben):
+def test_it_is_that_persons_alone_and_a_look_is_written_down(client, look, put, ada, ben):
     put(MOVE)
-    page()
-    page()
+    look()
+    look()
     assert [act.facts for act in Act.objects.for_subject(ada.pk).looks()] == [{"day": str(DAY), "view": "raw"}]
     client.force_login(ben, BACKEND)
     assert client.get(f"/people/{ada.pk}/data/{DAY}/raw/").status_code == 404

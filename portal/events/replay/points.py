@@ -107,8 +107,8 @@ def _short(number: float | None) -> float | None:
 
 def by_hour(opened: OpenDay, span: Span) -> list[tuple[int, int]]:
     """Return (start, events of the pointer) of each hour of the day that has any."""
-    index = opened.index
-    times = index["t"].filter(among(index["type"], KINDS))
+    table = opened.columns(("t", "type"))
+    times = table["t"].filter(among(table["type"], KINDS))
     counted = pc.value_counts(pc.divide(pc.subtract(times, span[0]), HOUR)).to_pylist()
     return sorted((span[0] + each["values"] * HOUR, each["counts"]) for each in counted)
 

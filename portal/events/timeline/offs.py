@@ -15,19 +15,30 @@ from portal.events.timeline.bands import Span, without
 from portal.people import hours
 from portal.people.models import Employee
 
+SECOND = 1_000
+
 
 def of_day(owner: Employee, day: date, gap: DayGap, opened: OpenDay, now: int) -> list[Stretch]:
     """Return the stretches of a day in which nothing could be taken, none longer than until now."""
     span = gaps.span_of(day, owner)
-    known = [Stretch(each.from_ms, min(each.to_ms, now), each.why) for each in gap.parts if each.from_ms < now]
+    parts = _empty(gap.parts, opened)
+    known = [Stretch(each.from_ms, min(each.to_ms, now), each.why) for each in parts if each.from_ms < now]
     free = without((span[0], min(span[1], now)), [(each.from_ms, each.to_ms) for each in known])
     return sorted([*known, *_off_hours(owner, day, free, opened)], key=lambda each: each.from_ms)
 
 
-def with_hours(gap: DayGap, off: Iterable[Stretch]) -> DayGap:
+def with_hours(gap: DayGap, off: Iterable[Stretch], opened: OpenDay) -> DayGap:
     """Return a day's gap with the time outside working hours among its parts."""
     outside = [each for each in off if each.why == HOURS]
-    return DayGap(gap.why, sorted([*gap.parts, *outside], key=lambda each: each.from_ms))
+    return DayGap(gap.why, sorted([*_empty(gap.parts, opened), *outside], key=lambda each: each.from_ms))
+
+
+def _empty(parts: Iterable[Stretch], opened: OpenDay) -> list[Stretch]:
+    """Leave out stretches in which something was kept all the same: earlier recordings that were taken in later.
+
+    A keystroke's time has lost what is below a second, and may seem to lie just inside.
+    """
+    return [each for each in parts if not opened.between(each.from_ms + SECOND, each.to_ms - SECOND)]
 
 
 def _off_hours(owner: Employee, day: date, free: Iterable[Span], opened: OpenDay) -> list[Stretch]:
