@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Callable
 from gettext import gettext as _
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def enrol(home: Home, asked: argparse.Namespace) -> int:
 
 def _joined(asked: argparse.Namespace) -> Credentials:
     if asked.file:
-        return enrolling.by_file(asked.file, asked.origin)
+        return enrolling.by_file(asked.file, asked.origin, asked.key)
     if not (asked.origin and asked.source):
         raise NotEnrolled(_("Say --origin and --source, or --file."))
     more = {"ownership": "personal" if asked.personal else "", "employee": asked.employee}
@@ -141,6 +142,7 @@ def _options(of: dict[str, argparse.ArgumentParser]) -> None:
     of["enrol"].add_argument("--origin", default="", help=_("address of the portal, https://..."))
     of["enrol"].add_argument("--source", default="", help=_("key of the source, as the portal names it"))
     of["enrol"].add_argument("--file", type=Path, help=_("the enrolment file, deleted once it was used"))
+    of["enrol"].add_argument("--key", default="", help=_("verifier key of the portal's log, which signed the file"))
     of["enrol"].add_argument("--employee", default="", help=_("number of the one person who may approve the code"))
     of["enrol"].add_argument("--personal", action="store_true", help=_("this computer is the person's own"))
     of["enrol"].add_argument("--again", action="store_true", help=_("enrol anew; what waits is deleted"))
@@ -150,7 +152,7 @@ def _options(of: dict[str, argparse.ArgumentParser]) -> None:
     of["status"].add_argument("--json", action="store_true", help=_("for programs"))
 
 
-def _at_most(most: float):  # noqa: ANN202
+def _at_most(most: float) -> Callable[[str], float]:
     def seconds(text: str) -> float:
         return min(max(float(text), 0.2), most)
 

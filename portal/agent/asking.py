@@ -10,7 +10,7 @@ from portal.agent.clock import Clock
 from portal.agent.credentials import Session
 from portal.agent.front import UNKNOWN
 from portal.agent.permits import CONTENT, Permits
-from portal.agent.web import Answer, Site
+from portal.agent.web import QUICK_SECONDS, Answer, Site
 
 MOST_APPS = 50
 OK, UNCHANGED = 200, 304
@@ -27,7 +27,7 @@ class Asking:
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._session, self._clock = session, clock
-        self._site = Site(session.credentials.origin)
+        self._site = Site(session.credentials.origin, QUICK_SECONDS)
         self._last: dict[str, tuple[str, dict[str, Any]]] = {}
         self._typed: dict[str, bool] = {}
 

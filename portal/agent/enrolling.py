@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 import platform
@@ -11,11 +12,16 @@ from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from portal.agent.credentials import TOKEN, Credentials
 from portal.agent.web import Answer, Site, Unreachable, checked
 
 CODE = "/identity/o/api/device/code"
 FILE = "/identity/o/api/enrol"
+CONTEXT = b"daylight/enrolment/v1\n"
+ED25519 = b"\x01"
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SLOWER_SECONDS = 5
 LONGEST_NAME = 60
@@ -46,18 +52,21 @@ def by_code(origin: str, source: str, more: dict[str, str], say: Say) -> Credent
     return _kept(site.origin, source, _poll(site, client, said))
 
 
-def by_file(path: Path, origin: str) -> Credentials:
+def by_file(path: Path, origin: str, key: str) -> Credentials:
     """Join by a file that names portal and source; raises NotEnrolled or Unreachable.
 
-    `origin`, where it is given, is what the fleet tool knows the portal by: a file for another is refused.
+    `origin` and `key`, where they are given, are what the fleet tool knows the portal by: another's file is refused.
     """
     try:
         document = json.loads(path.read_bytes()[:LONGEST_FILE])
         there, source = checked(document["origin"]), str(document["source"])
-    except (OSError, ValueError, KeyError, TypeError):
+        genuine = not key or (document["key"] == key and _signed(document, key))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         raise NotEnrolled(_("This is no enrolment file.")) from None
     if origin and checked(origin) != there:
         raise NotEnrolled(_("This file is for {origin}.").format(origin=there))
+    if not genuine:
+        raise NotEnrolled(_("This file was not signed by the key that was named."))
     body = json.dumps({"file": document, **about()}).encode()
     answer = Site(there).call("POST", FILE, body=body, headers={"Content-Type": "application/json"})
     said = answer.json()
@@ -65,6 +74,21 @@ def by_file(path: Path, origin: str) -> Credentials:
         why = said.get("error_description") or answer.status
         raise NotEnrolled(_("The portal does not take this file: {why}").format(why=why))
     return _kept(there, source, said)
+
+
+def _signed(document: dict[str, Any], key: str) -> bool:
+    """Whether the portal's own key signed this; `key` is what its log is verified with (ledger.vkey)."""
+    about = {name: each for name, each in document.items() if name not in ("key", "signature")}
+    text = json.dumps(about, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    public = base64.b64decode(key.split("+", 2)[2], validate=True)
+    if public[:1] != ED25519:
+        return False
+    try:
+        signature = base64.b64decode(document["signature"], validate=True)
+        Ed25519PublicKey.from_public_bytes(public[1:]).verify(signature, CONTEXT + text)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _kept(origin: str, source: str, said: dict[str, Any]) -> Credentials:

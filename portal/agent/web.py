@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-TIMEOUT_SECONDS = 4.0
+QUICK_SECONDS = 4.0
+# For what must not be given up half-way: tokens that were renewed and never arrived are lost.
+PATIENT_SECONDS = 20.0
 MOST_BYTES = 1024 * 1024
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -61,8 +63,8 @@ def checked(origin: str) -> str:
 class Site:
     """One connection to the portal, for one thread; closed and made anew as need be."""
 
-    def __init__(self, origin: str) -> None:
-        self.origin = checked(origin)
+    def __init__(self, origin: str, seconds: float = PATIENT_SECONDS) -> None:
+        self.origin, self._seconds = checked(origin), seconds
         self._connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, *, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
@@ -88,7 +90,7 @@ class Site:
 
     def _once(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         if self._connection is None:
-            self._connection = _connect(self.origin)
+            self._connection = _connect(self.origin, self._seconds)
         began = time.monotonic()
         self._connection.request(method, path, body or None, {"Accept": "application/json", **headers})
         response = self._connection.getresponse()
@@ -98,16 +100,16 @@ class Site:
         return Answer(response.status, response.headers, read, time.monotonic() - began)
 
 
-def _connect(origin: str) -> http.client.HTTPConnection:
+def _connect(origin: str, seconds: float) -> http.client.HTTPConnection:
     parts = urlsplit(origin)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        return http.client.HTTPConnection(host, port, timeout=seconds)
     secure = ssl.create_default_context()
     proxy = "" if proxy_bypass(host) else getproxies().get("https", "")
     if not proxy:
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=secure)
+        return http.client.HTTPSConnection(host, port, timeout=seconds, context=secure)
     by = urlsplit(proxy)
-    through = http.client.HTTPSConnection(by.hostname or "", by.port, timeout=TIMEOUT_SECONDS, context=secure)
+    through = http.client.HTTPSConnection(by.hostname or "", by.port, timeout=seconds, context=secure)
     through.set_tunnel(host, port or 443)
     return through

@@ -90,8 +90,10 @@ def test_a_file_of_a_fleet_tool_enrols_it_and_it_waits_for_its_person(agent, des
     assert agent.say("enrol", "--file", str(path), "--origin", "https://elsewhere.example")[0] == 1
     path.write_text(json.dumps(made | {"uses": 2}))
     assert "not as it was made" in agent.say("enrol", "--file", str(path))[1]
+    assert "not signed" in agent.say("enrol", "--file", str(path), "--key", made["key"])[1]
     path.write_text(json.dumps(made))
-    assert agent.say("enrol", "--file", str(path))[0] == 0
+    assert "not signed" in agent.say("enrol", "--file", str(path), "--key", f"{made['key']}x")[1]
+    assert agent.say("enrol", "--file", str(path), "--key", made["key"])[0] == 0
     assert not path.exists(), "its code is worth something"
     agent.start(*QUICK)
     said = agent.until(lambda said: said["state"] == "resting")
