@@ -59,7 +59,7 @@ app.conf.beat_schedule = {
     "check certificates": {"task": "portal.rights.tasks.check_certificates", "schedule": 3600},
     "check the vault": {"task": "portal.rights.tasks.check_vault", "schedule": 24 * 3600},
     "forget who stayed unknown": {"task": "portal.rights.cases.tasks.forget_unknown", "schedule": 24 * 3600},
-    "delete what is over": {"task": "portal.rights.retention.tasks.begin_night", "schedule": 1800},
+    "delete what is over": {"task": "portal.rights.retention.tasks.begin_night", "schedule": 600},
     "shorten at once": {"task": "portal.rights.retention.tasks.shorten_at_once", "schedule": 20},
     "forget what let collectors in": {"task": "portal.events.enrolment.tasks.forget_old", "schedule": 3600},
     "expire copies": {"task": "portal.rights.tasks.expire_bundles", "schedule": 300},

@@ -32,7 +32,7 @@ OURS = {
     "cases",
     "leaving",
 }
-OURS |= {"opendsr", "connectors", "holds", "clocks", "redress", "enrolment"}
+OURS |= {"opendsr", "connectors", "holds", "clocks", "redress", "enrolment", "retention"}
 # Pages that others wrote; allauth guards each of them itself (tests/people holds the ones that matter to that).
 FOREIGN = ("allauth.",)
 PUBLIC_OPERATIONS = {"/ledger/checkpoint", "/ledger/proof/{int:idx}", "/ledger/consistency"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -15,24 +15,26 @@ from portal.events.models import Block, Segment, Volume
 from portal.people.models import Employee
 from portal.rights.retention.models import Run
 
-AT_ONCE = 50
+AT_ONCE = 20
 # A night may be missed while everything is down; from then on people are told.
 LATE = timedelta(days=2)
 
 
-def due() -> Iterator[list[UUID]]:
-    """Yield those of whom something is stored and whose day is new to us, some at a time."""
+def due() -> Iterator[QuerySet[Employee]]:
+    """Yield, zone by zone, those of whom something is stored, whose day is new to us, and at whom nobody works."""
     for zone, today in _zones():
         found = with_something(Employee.objects.filter(time_zone=zone)).exclude(Exists(_gone_through(today)))
-        found = found.exclude(Exists(_mine().filter(wake_at__gt=Now())))
-        chunk: list[UUID] = []
-        for pk in found.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=1000):
-            chunk.append(pk)
-            if len(chunk) == AT_ONCE:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+        yield found.exclude(Exists(_mine().filter(Q(wake_at__gt=Now()) | Q(lease_until__gt=Now())))).order_by("pk")
+
+
+def some() -> list[UUID]:
+    """Return a few of them, from anywhere in their midst, so that two at once seldom take the same."""
+    start = uuid4()
+    for found in due():
+        for part in (found.filter(pk__gte=start), found):
+            if few := list(part.values_list("pk", flat=True)[:AT_ONCE]):
+                return few
+    return []
 
 
 def _zones() -> list[tuple[str, date]]:

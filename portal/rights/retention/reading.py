@@ -20,6 +20,7 @@ from portal.events import expiring, keeping, reading, words
 from portal.events.keeping import Periods
 from portal.events.models import Block, Segment
 from portal.events.tally import DayTally
+from portal.events.values import CONTENT
 from portal.people.models import Employee
 from portal.register.models import Retention
 from portal.rights.holds.models import Hold
@@ -37,6 +38,8 @@ class Kept:
     days: int | None
     why: str
     shorter: bool
+    # Until when the oldest that is here may be used for it.
+    until: date | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Past:
 
     @property
     def total(self) -> int:
-        return sum(count for _name, count in self.went)
+        """Return how many events; a typed character stands in an event that is counted already."""
+        typed = words.category(CONTENT)
+        return sum(count for name, count in self.went if name != typed)
 
 
 def page(employee: Employee) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def _card(
     return Card(
         key=category,
         name=words.category(category),
-        kept=[_kept(each, category, periods, today, said, titles) for each in periods.purposes(category)],
+        kept=[_kept(each, category, periods, today, oldest, said, titles) for each in periods.purposes(category)],
         oldest=oldest,
         goes=periods.ends(category, oldest) if oldest else None,
         chosen=next((each for each in mine if each.until is None), None),
@@ -121,13 +126,16 @@ def _kept(
     category: str,
     periods: Periods,
     today: date,
+    oldest: date | None,
     said: dict[tuple[str, str], str],
     titles: dict[str, str],
 ) -> Kept:
     company = periods.company(purpose, category, today)
     own = periods.own(category, today)
     shorter = own is not None and (company is None or own < company)
-    return Kept(titles.get(purpose, purpose), company, said.get((purpose, category), ""), shorter)
+    end = periods.end(purpose, category, oldest) if oldest else None
+    until = end if end and end > today else None
+    return Kept(titles.get(purpose, purpose), company, said.get((purpose, category), ""), shorter, until)
 
 
 def _oldest(subject_id: UUID) -> dict[str, date]:

@@ -40,7 +40,7 @@ def standing() -> Standing:
     return Standing(
         last=last,
         through=runs.filter(finished_on=last).count() if last else 0,
-        waiting=sum(map(len, people.due())),
+        waiting=sum(each.count() for each in people.due()),
         running=runs.running().count(),
         failing=runs.failing().count(),
         late=people.late(),

@@ -27,6 +27,6 @@ class Command(BaseCommand):
                 raise CommandError("there is no such person")
             running.finish([employee.pk])
         elif not options["status"]:
-            for chunk in people.due():
-                running.finish(chunk)
+            while few := people.some():
+                running.finish(few)
         self.stdout.write(json.dumps(asdict(telling.standing()), default=str))
