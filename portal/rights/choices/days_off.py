@@ -24,7 +24,7 @@ class DaysForm(forms.Form):
 
     first = forms.DateField(label=_("First day"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
     last = forms.DateField(
-        label=_("Last day, if there are several"),
+        label=_("Last day (optional)"),
         required=False,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
