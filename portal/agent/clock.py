@@ -39,3 +39,19 @@ class Clock:
         off = round(there) - time.time_ns() // 1_000_000
         if abs(off - self.ahead_ms) > TRUSTED_MS:
             self.ahead_ms = off if abs(off) > TRUSTED_MS else 0
+
+
+class Sleep:
+    """Tells whether this computer slept, or its clock was set, since it was asked last."""
+
+    def __init__(self) -> None:
+        self._apart = self._difference()
+
+    def noticed(self) -> bool:
+        # The one clock goes on while a computer sleeps, the other does not on every system.
+        before, self._apart = self._apart, self._difference()
+        return abs(self._apart - before) * 1000 > TRUSTED_MS
+
+    @staticmethod
+    def _difference() -> float:
+        return time.time_ns() / 1e9 - time.monotonic()

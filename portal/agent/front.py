@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Any, Protocol
 
 LONGEST_TITLE = 300
@@ -47,6 +48,13 @@ class Screen(Protocol):
 
 class NoScreen(Exception):
     """Nobody is signed in to a desktop here, or it cannot be asked."""
+
+
+def blind() -> str:
+    """Say what of this session cannot be seen or heard, empty if everything can."""
+    if os.environ.get("XDG_SESSION_TYPE") == "wayland":
+        return _("Under Wayland only windows that still speak X11 are recorded.")
+    return ""
 
 
 def connect() -> Screen:

@@ -143,10 +143,19 @@ class Queue:
         if not after:
             self._drop(file)
         elif after != before:
-            piece = self._piece(file, 0, after)
-            write(file.path, piece)
-            file.events, file.bytes, file.pieces = len(after), len(piece), 1
+            self._replace(file, after)
         return len(before) - len(after)
+
+    def _replace(self, file: File, events: list[Event]) -> None:
+        piece = self._piece(file, 0, events)
+        try:
+            write(file.path, piece)
+        except OSError:
+            # The disk is full: what has to go goes first, with what might have stayed.
+            self.given_up += len(events)
+            self._drop(file)
+            return
+        file.events, file.bytes, file.pieces = len(events), len(piece), 1
 
     def wipe(self) -> None:
         with self._lock:

@@ -6,9 +6,9 @@ import contextlib
 import threading
 import time
 
-from portal.agent import status
+from portal.agent import front, status
 from portal.agent.asking import Asking, Refused
-from portal.agent.clock import Clock
+from portal.agent.clock import Clock, Sleep
 from portal.agent.credentials import Credentials, Ended, Session
 from portal.agent.home import Home, write
 from portal.agent.permits import NOTHING, Permits
@@ -41,6 +41,8 @@ class Agent:
         self.watch = Watch(clock, max(_counter(home), self.queue.last_seq() + 1))
         self.permits: Permits | None = None
         self.status = Status(origin=credentials.origin, source=credentials.source, whose=credentials.whose)
+        self.status.blind = front.blind()
+        self._sleep = Sleep()
         self._asked = self._answered = float("-inf")
 
     def run(self) -> bool:
@@ -58,14 +60,24 @@ class Agent:
         return True
 
     def _round(self) -> None:
-        if self.sender.ended.is_set():
-            raise Ended
+        self._check()
         if time.monotonic() - self._asked >= self.ask_every:
             self._ask()
         if time.monotonic() - self._answered > AWAY_SECONDS:
             self.permits = None
         self._keep()
         self._tell()
+
+    def _check(self) -> None:
+        if self.sender.ended.is_set():
+            raise Ended
+        if not self.sender.is_alive():
+            message = "nothing is sent any more"
+            raise RuntimeError(message)
+        if self._sleep.noticed():
+            # Much may have been decided meanwhile: first it is asked.
+            self.permits, self._asked = None, float("-inf")
+            self.sender.may.clear()
 
     def _ask(self) -> None:
         self._asked = time.monotonic()
@@ -108,7 +120,8 @@ class Agent:
             self.queue.add(kept)
 
     def _close(self) -> None:
-        write(self.home.counter, str(self.watch.seq).encode())
+        with contextlib.suppress(OSError):  # a full disk costs the counter, which only shows gaps
+            write(self.home.counter, str(self.watch.seq).encode())
         self.queue.close()
 
     # --- what it says

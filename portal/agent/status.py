@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -71,10 +72,12 @@ class Status:
     last_sent: float = 0
     last_asked: float = 0
     trouble: str = ""
+    blind: str = ""
 
 
 def save(home: Home, status: Status) -> None:
-    write(home.status, json.dumps(asdict(status)).encode(), lasting=False)
+    with contextlib.suppress(OSError):  # a full disk is no reason to stop
+        write(home.status, json.dumps(asdict(status)).encode(), lasting=False)
 
 
 def read(home: Home) -> Status:
@@ -95,7 +98,7 @@ def code(status: Status) -> int:
         return NOT_ENROLLED
     if status.state == "stopped":
         return STOPPED
-    return RECORDS if status.listeners or "app_usage" in status.allowed else RESTS
+    return RECORDS if status.state in ("recording", "away") else RESTS
 
 
 def as_json(status: Status) -> str:
@@ -115,6 +118,8 @@ def in_words(status: Status) -> str:
         lines.append(_("Given up unsent, too many or unreadable: {lost} events").format(lost=status.given_up))
     lines += [_("Last sent: {time}").format(time=_clock(status.last_sent))]
     lines += [_("Last asked what is allowed: {time}").format(time=_clock(status.last_asked))]
+    if status.blind:
+        lines.append(status.blind)
     if status.trouble:
         lines.append(_("Trouble: {what}").format(what=status.trouble))
     return "\n".join(lines)

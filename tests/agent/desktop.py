@@ -88,9 +88,9 @@ class Agent:
         sealing = box(self.home.make())
         credentials.save(self.home, sealing, Credentials(self.origin, source, token, refresh))
 
-    def call(self, *arguments, **over):
+    def call(self, *arguments, DISPLAY="", **over):
         command = [sys.executable, "-m", "portal.agent", "--home", str(self.home.path), *arguments]
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "DISPLAY": self.desktop.name}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "DISPLAY": DISPLAY or self.desktop.name}
         return subprocess.Popen(command, env=environment, text=True, **over)
 
     def say(self, *arguments):
@@ -99,16 +99,19 @@ class Agent:
         written, _nothing = process.communicate(timeout=30)
         return process.returncode, written
 
-    def start(self, *options):
+    def start(self, *options, **over):
         self.home.status.unlink(missing_ok=True)
         with self.log.open("ab") as sink:
-            self.process = self.call("run", *(options or QUICK), stdout=sink, stderr=sink)
+            self.process = self.call("run", *(options or QUICK), stdout=sink, stderr=sink, **over)
         return self
 
     def stop(self, by=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(by)
         return self.process.wait(timeout=20) if self.process else 0
+
+    def threads(self):
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def status(self):
         try:

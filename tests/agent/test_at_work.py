@@ -15,7 +15,7 @@ from consent import actions
 from portal.agent.queue import Queue
 from portal.agent.sealed import box
 from portal.events import devices, reading
-from tests.agent.desktop import Cable, eventually
+from tests.agent.desktop import QUICK, Cable, eventually
 from tests.makers import make_collector, make_flow, make_permitted, make_purpose
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -66,6 +66,14 @@ def test_nothing_is_heard_before_the_portal_has_said_what_is_allowed(agent, desk
     assert agent.queued() == []
 
 
+def test_without_a_screen_it_says_so(enrolled, desktop):
+    desktop.window("Browser", "A page")
+    enrolled.start(*QUICK, DISPLAY=":9999")
+    enrolled.until(lambda said: said["state"] == "no_screen")
+    code, written = enrolled.say("status")
+    assert (code, "no screen that it can ask" in written, "Listening to: nothing" in written) == (1, True, True)
+
+
 def test_a_pause_ends_listening_empties_the_queue_and_is_over_when_it_is_over(enrolled, desktop, ada):
     desktop.window("Browser", "A page")
     # As it is started without options: asking every four seconds, sending every ten.
@@ -77,6 +85,7 @@ def test_a_pause_ends_listening_empties_the_queue_and_is_over_when_it_is_over(en
     said = enrolled.until(lambda said: not said["listeners"])
     assert time.monotonic() - paused < 5
     assert (said["queued"], said["paused_until"] != "") == (0, True)
+    assert enrolled.threads() == 2, "the one that asks and the one that sends"
     desktop.do("mousemove 70 80 click 1")
     assert list(enrolled.home.queue.iterdir()) == []
     assert stored(ada) == []
@@ -139,8 +148,8 @@ def test_text_is_taken_only_where_the_portal_allows_it(enrolled, desktop, ada):
 def test_killed_at_any_time_it_loses_nothing_queued_and_sends_nothing_twice(enrolled, desktop, ada):
     desktop.window("Browser", "A page")
     steps = 0
-    for _life in range(3):
-        enrolled.start("--ask-every", "0.3", "--send-every", "0.3").listens()
+    for send_every in ("10", "0.3"):
+        enrolled.start("--ask-every", "0.3", "--send-every", send_every).listens()
         for _click in range(2):
             desktop.do("click 1")
             steps += 1

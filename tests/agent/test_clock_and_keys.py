@@ -8,7 +8,7 @@ from email.utils import formatdate
 import pytest
 
 from portal.agent import keys
-from portal.agent.clock import Clock
+from portal.agent.clock import Clock, Sleep
 from portal.agent.permits import read
 
 HOUR = 3_600_000
@@ -38,6 +38,19 @@ def test_after_sleep_it_is_as_late_as_it_is(wall):
     first = clock.now()
     wall["ms"] += 8 * HOUR
     assert clock.now() == first + 8 * HOUR
+
+
+def test_sleep_and_a_clock_that_is_set_are_noticed_once(wall, monkeypatch):
+    running = {"seconds": 50.0}
+    monkeypatch.setattr(time, "monotonic", lambda: running["seconds"])
+    sleep = Sleep()
+    running["seconds"] += 30
+    wall["ms"] += 30_000
+    assert not sleep.noticed()
+    wall["ms"] += HOUR
+    assert (sleep.noticed(), sleep.noticed()) == (True, False)
+    wall["ms"] -= HOUR
+    assert (sleep.noticed(), sleep.noticed()) == (True, False)
 
 
 def test_a_wrong_clock_is_put_right_by_the_portals(wall):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import time
 
@@ -18,6 +19,10 @@ _numbers = itertools.count()
 
 def events(count, type_="pointermove", **over):
     return [{"t": 1, "seq": next(_numbers), "type": type_, **over} for _each in range(count)]
+
+
+def full(path, content):
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
 @pytest.fixture
@@ -136,6 +141,14 @@ class TestWhatIsNoMoreAllowed:
         batch = queue.next()[0]
         assert queue.change(self.allowing("pointer_movement")) == 1
         assert [(id_, len(found)) for id_, found in self.batches(fresh())] == [(batch, 2)]
+
+    def test_goes_even_where_the_disk_is_full(self, home, fresh, monkeypatch):
+        queue = fresh()
+        queue.add(events(2) + events(1, "wheel"))
+        monkeypatch.setattr(queues, "write", full)
+        queue.change(self.allowing("pointer_movement"))
+        assert list(home.queue.iterdir()) == []
+        assert queue.size().given_up == 2
 
     def test_leaves_no_file_where_nothing_is_left(self, home, fresh):
         queue = fresh()
