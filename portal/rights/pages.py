@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from consent.models import Purpose
 from consent.values import Scope
 from portal.events import devices, words
+from portal.events.called import called
 from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.rights import bundle, checking, holding
@@ -40,8 +41,8 @@ TONES = {
 }
 
 
-def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
-    """Say how much is meant: everything, or what narrows it."""
+def scope_words(scope: Scope, titles: Mapping[str, str], own: UUID | None = None) -> str:
+    """Say how much is meant: everything, or what narrows it; to the person themselves by what they call devices."""
     said = []
     if scope.categories is not None:
         said.append(listed(category_words(scope.categories)))
@@ -51,7 +52,7 @@ def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
     if scope.sources is not None:
         said.append(_("from %(sources)s") % {"sources": listed(sorted(scope.sources))})
     if scope.collectors is not None:
-        names = devices.named(scope.collectors)
+        names = called(own, scope.collectors) if own else devices.named(scope.collectors)
         said.append(_("sent by %(devices)s") % {"devices": listed(sorted(names.values()))})
     if scope.apps is not None:
         said.append(_("in the app %(apps)s") % {"apps": listed(f"“{each}”" for each in sorted(scope.apps))})
@@ -59,10 +60,10 @@ def scope_words(scope: Scope, titles: Mapping[str, str]) -> str:
     return ", ".join(said) or _("everything")
 
 
-def meant(request: SubjectRequest, titles: Mapping[str, str]) -> str:
+def meant(request: SubjectRequest, titles: Mapping[str, str], own: UUID | None = None) -> str:
     """Say how much of the data a request means; nothing where it is about no data that was recorded."""
     about_data = request.scope or request.kind not in {Kind.COMPLAINT, Kind.RECTIFICATION}
-    return scope_words(request.wanted, titles) if about_data else ""
+    return scope_words(request.wanted, titles, own) if about_data else ""
 
 
 def is_overdue(request: SubjectRequest) -> bool:
@@ -105,7 +106,7 @@ def _row(request: SubjectRequest, titles: Mapping[str, str], people: Mapping[UUI
     today = timezone.localdate()
     return Row(
         request=request,
-        scope=meant(request, titles),
+        scope=meant(request, titles, request.subject_id if people is None else None),
         tone=TONES.get(State(request.state), ""),
         overdue=is_overdue(request),
         soon=request.is_open and today <= request.due <= today + SOON,
@@ -154,7 +155,7 @@ def one(request: SubjectRequest) -> dict[str, Any]:
     found = Bundle.objects.filter(request=request.lead).first() if request.is_copy else None
     return {
         "subject_request": request,
-        "scope": meant(request, purpose_titles()),
+        "scope": meant(request, purpose_titles(), request.subject_id),
         "overdue": is_overdue(request),
         "tone": TONES.get(State(request.state), ""),
         "steps": [_step(run, current, working) for run in steps],

@@ -73,7 +73,7 @@ def look(request: HttpRequest) -> HttpResponse:
         return opened(request, actions.open_request, kind=kind, scope=scope, format=format)
     would = weighing.copy(request.user.pk, kind, scope)
     shown = pages.counted(would.counted, would.exact) | {
-        "scope": pages.scope_words(scope, {}),
+        "scope": pages.scope_words(scope, {}, request.user.pk),
         "kind": Kind(kind),
         "format": Format(format).label,
         "beside": would.beside,
@@ -105,7 +105,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         return _confirmed(request)
     shown = pages.dry(actions.dry_run(subject_id=request.user.pk, scope=scope))
     shown |= {
-        "scope": pages.scope_words(scope, {}),
+        "scope": pages.scope_words(scope, {}, request.user.pk),
         "everything": scope == actions.EVERYTHING,
         "recent": signed_in_recently(request),
     }

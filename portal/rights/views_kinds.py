@@ -69,7 +69,7 @@ def restrict_confirm(request: HttpRequest) -> HttpResponse:
         return opened(request, restricting.ask, scope=scope, **form.cleaned_data)
     would = weighing.restriction(request.user.pk, scope)
     shown = pages.counted(would.counted, would.exact) | {
-        "scope": pages.scope_words(scope, {}),
+        "scope": pages.scope_words(scope, {}, request.user.pk),
         "collection": would.collection,
         "told": would.told,
         "form": form,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from allauth.idp.oidc.models import Token
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -15,15 +16,17 @@ from django.utils import timezone
 from consent import journal
 from consent.models import LedgerState
 from portal.audit.models import Act
-from portal.events import hot, ingest, reading
+from portal.events import devices, hot, ingest, reading
 from portal.events.decode import read_batch
 from portal.events.enrolment import actions
 from portal.events.enrolment import reading as enrolled
 from portal.events.enrolment.models import Collector, Invitation
+from portal.events.enrolment.tasks import forget_old
 from portal.people import actions as people
 from portal.people.guards import actor_for
 from portal.people.models import Employee
 from portal.register.models import Controller, PurposeRecord, Source, WorksAgreement
+from portal.rights.sections import FILES
 from tests.events.conftest import move
 from tests.makers import SETTING_UP, make_batch, make_collector, make_employee, make_permitted, make_token, send
 
@@ -331,3 +334,49 @@ def test_while_the_log_is_closed_a_pause_is_taken_and_nothing_is_let_in_again(ad
     LedgerState.objects.update_or_create(pk=1, defaults={"closed_reason": "tests"})
     assert change(hers, "resume").status_code == 503
     assert change(hers, "end").status_code == 302
+
+
+def test_its_person_reads_the_name_of_a_device_wherever_it_stands_and_its_number_is_for_others(ada, hers):
+    sent(make_collector(ada, device="LT-4711"))
+    collector = Collector.objects.get()
+    sent(make_collector(ada, device="Other"))
+    writer = collector.writer
+    assert devices.known(ada.pk)[writer] == "LT-4711"
+    assert devices.named([writer]) == {writer: str(collector.pk)}
+    today = timezone.localdate().isoformat()
+    assert "LT-4711" in hers.get(f"/people/{ada.pk}/data/{today}/").content.decode()
+    assert "sent by LT-4711" in hers.get("/requests/erase/confirm/", {"collector": writer}).content.decode()
+
+
+def test_a_copy_holds_what_is_written_down_of_devices(ada):
+    make_collector(ada, device="LT-4711", ownership="personal")
+    (row,) = FILES["my_devices"](ada.pk)
+    assert (row["device"], row["account"], row["ownership"], row["state"]) == ("LT-4711", "ada", "personal", "active")
+
+
+def test_the_choices_page_says_that_an_installed_collector_waits(ada, hers):
+    assert "waits for your answer" not in hers.get("/choices/").content.decode()
+    enrol(made(ada))
+    assert "A collector that your company installed waits" in hers.get("/choices/").content.decode()
+
+
+def test_an_operator_takes_the_access_from_a_lost_one_and_the_person_sees_who_did(ada):
+    token = make_collector(ada)
+    operator = Client()
+    operator.force_login(Employee.objects.get(employee_number="oda"), BACKEND)
+    number = Collector.objects.get().pk
+    shown = operator.get("/collectors/").content.decode()
+    assert str(number) in shown and str(ada.pk) not in shown and "ThinkPad" not in shown
+    assert operator.post(f"/collectors/{number}/remove/").status_code == 302
+    assert permissions(token).status_code == 401
+    act = Act.objects.get(action="collector.ended", subject_id=ada.pk)
+    assert (act.actor_label, act.facts["collector"]) == ("Oda Operator", str(number))
+
+
+def test_what_lets_collectors_in_is_removed_once_it_ran_out(ada):
+    make_collector(ada)
+    made(ada)
+    Invitation.objects.update(until=timezone.now())
+    Token.objects.update(expires_at=timezone.now())
+    forget_old()
+    assert not Invitation.objects.exists() and not Token.objects.exists()

@@ -211,7 +211,7 @@ def test_it_takes_the_same_number_of_queries_for_one_purpose_and_for_ten(
 
 
 # Seven of them find the session, the person, and keep the list of open sessions; one is the menu's.
-QUERIES = 19
+QUERIES = 20
 
 
 def test_a_no_on_a_page_from_before_the_yes_takes_it_back_with_all_that_follows(as_ada, ada, train):

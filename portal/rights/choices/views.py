@@ -22,6 +22,7 @@ from consent import gate
 from consent.actions import Recorded
 from consent.models import Checkpoint, Purpose
 from consent.values import Closed, NotAllowed
+from portal.events.enrolment import reading as enrolled
 from portal.http import View, rule
 from portal.people.guards import actor_of
 from portal.rights import actions, tasks
@@ -41,7 +42,9 @@ CHOICES, WELCOME = "page:choices", "page:welcome"
 def choices(request: HttpRequest) -> HttpResponse:
     state = gate.read(request.user.pk)
     found = full_deck(request.user, state, get_language() or "en", request.GET.get("count", ""))
-    return render(request, "choices/choices.html", {"deck": found, "state": state})
+    return render(
+        request, "choices/choices.html", {"deck": found, "state": state, "waiting": enrolled.waiting(request.user.pk)}
+    )
 
 
 def _answer(view: View) -> View:
