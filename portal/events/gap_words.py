@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.events import gaps, stretches
+from portal.events.enrolment.values import DEVICE_PAUSED, DEVICE_WAITING
 from portal.events.gaps import HOURS, DayGap, Known
 from portal.events.stretches import Stretch
 from portal.people.models import Employee
@@ -27,6 +28,8 @@ REASONS: dict[str, str | Promise] = {
     stretches.OFF: gettext_lazy("nothing was permitted"),
     stretches.DAY_OFF: gettext_lazy("you had marked the day"),
     HOURS: gettext_lazy("outside your working hours"),
+    DEVICE_PAUSED: gettext_lazy("you had paused this device"),
+    DEVICE_WAITING: gettext_lazy("this device waited for your answer"),
 }
 
 

@@ -25,7 +25,7 @@ from portal.events.forms import DayFilter
 from portal.events.gaps import DayGap
 from portal.events.minimising import in_force
 from portal.events.openday import OpenDay
-from portal.events.timeline import offs
+from portal.events.timeline import device_gaps, offs
 from portal.events.timeline.card import app_name, card
 from portal.events.values import DayTotal, Filter
 from portal.http import page_number, pager
@@ -279,10 +279,8 @@ def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[s
     found = reading.page_of(opened, wanted, (page - 1) * PAGE, PAGE)
     if page > 1 and not found.rows:
         raise Http404
-    off = offs.of_day(owner, shown["day"], shown["gap"], opened, milliseconds(timezone.now()))
     return {
-        "gaps": gap_words.of_day(offs.with_hours(shown["gap"], off, opened), shown["day"], owner),
-        "timeline": card(owner, shown["counted"], opened, (shown["span"]["from_ms"], shown["span"]["to_ms"]), off),
+        **_timeline(owner, shown, opened),
         "lines": lines.of_page(found, zone, shown["titles"]),
         "total": found.total,
         "is_filtered": wanted != Filter(),
@@ -291,6 +289,17 @@ def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[s
         "apps": [(app, meaning.query(shown["span"], app=[app])) for app in found.apps],
         "devices": list(called(owner.pk, found.collectors).items()),
         "pager": _pager(shown["asked"], page, found.total),
+    }
+
+
+def _timeline(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[str, Any]:
+    """Return the day from hour to hour, and what kept anything away."""
+    now, span = milliseconds(timezone.now()), (shown["span"]["from_ms"], shown["span"]["to_ms"])
+    off = offs.of_day(owner, shown["day"], shown["gap"], opened, now)
+    return {
+        "gaps": gap_words.of_day(offs.with_hours(shown["gap"], off, opened), shown["day"], owner),
+        "timeline": card(owner, shown["counted"], opened, span, off, device_gaps.of_day(owner.pk, span, now)),
+        "none_joined": not shown["kept"] and device_gaps.none_joined(owner.pk, shown["day"]),
     }
 
 

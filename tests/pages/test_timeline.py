@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,11 +12,14 @@ from django.utils import timezone
 
 from consent import actions, marking
 from portal.events import gaps
+from portal.events.enrolment import actions as enrolment
+from portal.events.enrolment.models import Collector
 from portal.events.openday import open_day
 from portal.events.timeline import bands
+from portal.people.guards import actor_for
 from portal.people.models import Employee
 from portal.register.models import Flow
-from tests.makers import make_batch, make_permitted, make_token, send
+from tests.makers import make_batch, make_collector, make_permitted, make_token, send
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -165,3 +169,18 @@ def test_a_day_is_read_in_columns(put, ada):
     span = gaps.span_of(MONDAY.date(), ada)
     runs = bands.of_categories(opened, span)["pointer_movement"]
     assert sum(run.count for run in runs) == 300
+
+
+def test_a_device_that_was_paused_is_shown_with_its_times_while_others_go_on(look, ada):
+    make_permitted(ada)
+    make_collector(ada, device="ThinkPad")
+    make_collector(ada, device="Mac")
+    collector, actor = Collector.objects.order_by("pk").first(), actor_for(ada, ada.pk)
+    enrolment.pause(collector=collector, by=actor)
+    time.sleep(0.01)
+    enrolment.resume(collector=collector, by=actor)
+    name = collector.device.opened().name
+    said = look(timezone.localdate())
+    assert re.search(rf"{name}, \d\d:\d\d to \d\d:\d\d: you had paused this device", said)
+    assert said.count("you had paused this device") == 3  # in the list, as a stripe and in the table
+    assert "None of your devices was joined on this day" in look(timezone.localdate() - timedelta(days=40))

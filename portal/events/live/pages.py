@@ -136,14 +136,14 @@ def _times(each: Arrival, owner: Employee) -> str:
 def _headline(
     state: GateState | None, senders: Sequence[Sender], arriving: Sequence[Row], now: int, owner: Employee
 ) -> tuple[str, str]:
-    if state is None or state.closed:
+    if state is not None and state.closed:
         return "stop", _("Nothing is accepted while the log of decisions is being checked.")
     names = ", ".join(dict.fromkeys(row.device for row in arriving))
     if any(row.kept for row in arriving):
         return "", _("Arriving now, from %(devices)s.") % {"devices": names}
     if arriving:
         return "off", _("%(devices)s sends, and all of it is dropped on arrival.") % {"devices": names}
-    until = state.paused_until(now)
+    until = state.paused_until(now) if state else None
     if until is not None:
         return "off", _("Nothing is taken: you have paused until %(when)s.") % {"when": _moment(until, owner)}
     if any(sender.allowed for sender in senders):

@@ -18,6 +18,7 @@ from portal.events.openday import OpenDay
 from portal.events.stretches import Stretch
 from portal.events.timeline import bands
 from portal.events.timeline.bands import MINUTE, Run, Span
+from portal.events.timeline.device_gaps import OfDevice
 from portal.events.values import UNKNOWN_APP, DayTotal
 from portal.people.models import Employee
 
@@ -83,7 +84,9 @@ class Clock:
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self.zone)
 
 
-def card(owner: Employee, total: DayTotal, opened: OpenDay, span: Span, gaps: Sequence[Stretch]) -> dict[str, Any]:
+def card(
+    owner: Employee, total: DayTotal, opened: OpenDay, span: Span, gaps: Sequence[Stretch], devices: Sequence[OfDevice]
+) -> dict[str, Any]:
     """Return what `_timeline.html` shows of a day of which something is kept, or could not be."""
     clock = Clock(total.day, bands.span_with(span, opened), ZoneInfo(owner.time_zone), owner)
     lines = _lines(clock, opened)
@@ -94,9 +97,10 @@ def card(owner: Employee, total: DayTotal, opened: OpenDay, span: Span, gaps: Se
         "lines": lines,
         "apps": _app_lines(clock, opened),
         "holes": holes,
+        "devices": _of_devices(clock, devices),
         "sentence": _sentence(total, opened, holes),
         "empty": _empty(total),
-        "rows": _rows(lines, holes),
+        "rows": _rows([*lines, *_of_devices(clock, devices)], holes),
     }
 
 
@@ -107,6 +111,11 @@ def _lines(clock: Clock, opened: OpenDay) -> list[Line]:
         for key, token in charts.TOKENS.items()
         if key in found
     ]
+
+
+def _of_devices(clock: Clock, devices: Iterable[OfDevice]) -> list[Line]:
+    """Return when nothing of a device could be taken, while others may have gone on."""
+    return [Line(each.name, "gap", [clock.hole(one) for one in each.stretches], 0) for each in devices]
 
 
 def _app_lines(clock: Clock, opened: OpenDay) -> list[Line]:
