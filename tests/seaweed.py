@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -18,12 +21,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import storages
 
-from portal.stack.postgres import free_port
 from portal.stack.processes import dies_with_parent
 
 BUCKET = "vault"
 KEY, SECRET = "tests", "only for tests"
 READY_SECONDS = 60
+START_TRIES = 5
 PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
 PORTS += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
 _prefixes = itertools.count(1)
@@ -34,7 +37,7 @@ class Seaweed:
 
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="daylight-seaweed-"))
-        self.ports = {name: free_port() for name in PORTS}
+        self.ports = {}
         self.process = None
         self.made = None
 
@@ -43,6 +46,15 @@ class Seaweed:
         return f"http://127.0.0.1:{self.ports['s3.port']}"
 
     def start(self) -> None:
+        for _ in range(START_TRIES):
+            self.ports = quiet_ports()
+            self._start()
+            if self._is_ready():
+                return
+        self.stop()
+        raise RuntimeError("SeaweedFS did not start")
+
+    def _start(self) -> None:
         told = {"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
         (self.root / "s3.json").write_text(json.dumps({"identities": [told]}))
         options = {
@@ -59,7 +71,6 @@ class Seaweed:
                 + [f"-{name}={value}" for name, value in options.items()],
                 stdout=sink, stderr=sink, start_new_session=True, preexec_fn=dies_with_parent(signal.SIGKILL),
             )  # fmt: skip
-        self._wait()
 
     def stop(self) -> None:
         self.process.kill()
@@ -89,18 +100,28 @@ class Seaweed:
             },
         }
 
-    def _wait(self) -> None:
+    def _is_ready(self) -> bool:
         client, deadline = self.client(), time.monotonic() + READY_SECONDS
-        while True:
+        while self.process.poll() is None and time.monotonic() < deadline:
             try:
-                client.create_bucket(Bucket=BUCKET)
+                # The bucket is made by the way.
                 client.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
-                return
-            except (BotoCoreError, ClientError) as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    said = (self.root / "log").read_text(errors="replace")[-2000:]
-                    raise RuntimeError(said) from error
+            except (BotoCoreError, ClientError):
                 time.sleep(0.05)
+            else:
+                return True
+        return False
+
+
+def quiet_ports() -> dict[str, int]:
+    """Return ports that no outgoing connection is given: several of them are bound only after seconds."""
+    found: list[int] = []
+    while len(found) < len(PORTS):
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return dict(zip(PORTS, found, strict=True))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from django.conf import settings as django_settings
-from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import connections
 
@@ -24,7 +23,7 @@ from portal.rights import actions, bundle
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 from portal.stack.postgres import wheel
-from portal.vault import cache, kek
+from portal.vault import cache, kek, objects
 from portal.vault.cipher import Damaged, WrongKey
 from portal.vault.keys import KeyGone
 from portal.vault.models import SubjectKey
@@ -59,7 +58,10 @@ class Copies:
         self.folder = folder
         self.dumps = {alias: _run("pg_dump", _url(alias)) for alias in ALIASES}
         self.names = {alias: f"old_{alias}_{os.getpid()}_{id(self)}" for alias in ALIASES}
-        shutil.copytree(Path(storages["vault"].location), folder / "vault")
+        for name in objects.names():
+            path = folder / "vault" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(objects.get(name))
         shutil.copytree(django_settings.KEY_DIR, folder / "keys")
 
     def restore(self):
@@ -78,7 +80,10 @@ class Copies:
         """Let the house stand on the copies, with today's key file or another."""
         today = {alias: connections[alias].settings_dict["NAME"] for alias in ALIASES}
         vault, files = settings.STORAGES, settings.KEK_FILES
-        changed = {**vault["vault"], "OPTIONS": {"location": str(self.folder / "vault")}}
+        changed = {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(self.folder / "vault")},
+        }
         settings.STORAGES, settings.KEK_FILES = {**vault, "vault": changed}, kek_files or files
         self._point(self.names)
         try:
