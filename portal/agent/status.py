@@ -108,10 +108,12 @@ def as_json(status: Status) -> str:
 def in_words(status: Status) -> str:
     """Say it to the person at this computer."""
     lines = [_("Daylight's agent {doing}.").format(doing=DOING[status.state])]
-    if status.origin and status.state not in ("left", "ended"):
+    if status.state in ("left", "ended"):
+        return lines[0]
+    if status.origin:
         lines.append(_("Portal: {origin}, source: {source}").format(origin=status.origin, source=status.source))
         lines += [_("For employee number {number}").format(number=status.whose)] if status.whose else []
-    if status.state not in ("left", "ended", "stopped", "starting"):
+    if status.state not in ("stopped", "starting"):
         lines += [*_allowed(status), _listening(status)]
     lines.append(_("Waiting to be sent: {queued} events").format(queued=status.queued))
     if status.given_up:
