@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from consent import gate, marking
+from consent import actions, gate, marking
 from consent.models import LedgerState
 from tests.makers import make_employee
 from tests.pages.conftest import BACKEND
@@ -84,6 +84,14 @@ def test_while_the_site_is_closed_a_day_is_marked_and_none_is_taken_away(as_ada,
     assert sent(as_ada, MARK, tomorrow).status_code == 302
     assert sent(as_ada, UNMARK, tomorrow).status_code == 503
     assert off(ada) == {tomorrow}
+
+
+def test_the_overview_and_the_past_say_it_as_it_is_today(as_ada, ada, today, train):
+    actions.give(subject_id=ada.pk, purpose_key="train", path="tests")
+    assert "Daylight accepts data from" in as_ada.get("/").content.decode()
+    marking.mark(subject_id=ada.pk, days=[today], today=today)
+    assert "You marked today as a day off. Daylight accepts nothing from you today." in as_ada.get("/").content.decode()
+    assert "You marked this day as a day off" in as_ada.get("/choices/history/").content.decode()
 
 
 def test_nobody_sees_or_changes_anothers_days(as_ada, ada, today):

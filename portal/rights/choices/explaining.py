@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -137,6 +138,8 @@ def _general(past: Past) -> Iterator[str]:
     until = past.now.state.paused_until(past.now.at_ms)
     if until is not None:
         yield _paused(until)
+    if past.now.at.astimezone(ZoneInfo(past.person.time_zone)).date() in past.now.state.days_off:
+        yield _("You marked this day as a day off: since you did, nothing of it is accepted.")
     for purpose in past.to_acknowledge():
         yield _("You had not yet confirmed the notice “%(title)s”, which comes first.") % {"title": purpose.title}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from consent import gate
+from consent import days_off, gate
 from consent.asking import answered, answered_texts
 from consent.models import ONLY_ROW, Decision, Gate, LedgerState, NoticeVersion, Purpose
 from consent.values import FOREVER_MS, Basis, DecisionKind, GateState, Grant, Pause, Restriction, Scope, milliseconds
@@ -83,9 +83,15 @@ def moment(subject_id: UUID, at: datetime) -> Moment:
         grants=grants if present else {},
         pauses=_pauses(own, row, milliseconds(at)),
         restrictions=_restrictions(own, row, milliseconds(at)),
+        days_off=_days_off(row),
     )
     closed = _is_last(acts, Action.LEDGER_CLOSED, lambda act: act.action == Action.LEDGER_REOPENED)
     return Moment(at, state, answers, present, closed, tuple(acts))
+
+
+def _days_off(row: Gate | None) -> frozenset[date]:
+    """Return the days that are marked now: when somebody marked one is written down nowhere."""
+    return days_off.opened(row.pk, bytes(row.days_off)) or days_off.NO_DAYS if row else days_off.NO_DAYS
 
 
 def _returned(act: Act) -> bool:

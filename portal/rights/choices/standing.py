@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from consent.asking import Why
-from consent.values import CATEGORIES, DecisionKind, Withheld, milliseconds
+from consent.values import CATEGORIES, DecisionKind, GateState, Withheld, milliseconds
 from portal.events import permits
 from portal.events.stricter import NOT_ACKNOWLEDGED, NOT_AGREED
 from portal.people.models import Employee
@@ -48,9 +48,8 @@ def standing(employee: Employee, found: Deck) -> Standing:
 
 def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
     state = found.state
-    until = state.paused_until(milliseconds(timezone.now())) if state else None
-    if until is not None:
-        return _paused(until)
+    if by_choice := _by_choice(state, reasons):
+        return by_choice
     if found.unanswered and not (state and state.grants):
         return _unanswered(found)
     if NOT_ACKNOWLEDGED in reasons:
@@ -64,6 +63,14 @@ def _refusing(employee: Employee, found: Deck, reasons: set[str]) -> Standing:
     if state and state.grants and state.restrictions:
         return _restricted()
     return _nothing(found)
+
+
+def _by_choice(state: GateState | None, reasons: set[str]) -> Standing | None:
+    """Return what the person chose for a time, whatever they answered."""
+    until = state.paused_until(milliseconds(timezone.now())) if state else None
+    if until is not None:
+        return _paused(until)
+    return _day_off() if Withheld.DAY_OFF in reasons else None
 
 
 def _accepted(employee: Employee, found: Deck, now: datetime) -> tuple[Accepted, set[str]]:
@@ -126,6 +133,12 @@ def _typing(accepted: Accepted) -> str:
             "Typing rhythm holds which key was pressed and when, in whole seconds unless the notice says otherwise."
         )
     return ""
+
+
+def _day_off() -> Standing:
+    headline = _("You marked today as a day off. Daylight accepts nothing from you today.")
+    says = _("What your devices send of it is dropped on arrival and does not come back.")
+    return Standing("off", headline, says, "", "none")
 
 
 def _paused(until_ms: int) -> Standing:
