@@ -60,7 +60,7 @@ def test_it_is_a_company_that_shows_everything_and_a_second_run_changes_nothing(
     assert {model: model.objects.count() for model in ROWS} == before | {Act: before[Act] + looked.count() - 1}
     assert sorted(Gate.objects.values_list("subject_id", "version")) == gates
     # Who came in by themselves is none of the demo's people.
-    late = make_employee("Late", password="")
+    late = make_employee("Late", password="", employee_number="9001")
     assert load(live_server.url) == demo
     assert not Employee.objects.get(pk=late.pk).has_usable_password()
 
@@ -75,10 +75,10 @@ def _it_has_everybody(demo):
 
 
 def _it_has_a_register(demo):
-    assert len(demo["sources"]) == 3
+    assert len(demo["sources"]) == 4
     assert demo["sources"][0]["kind"] == "agent"
     assert {source["kind"] for source in demo["sources"]} == {"agent", "browser", "import"}
-    assert Source.objects.live().count() == 3
+    assert Source.objects.live().count() == 4
     assert all(flow.off_hours for flow in Flow.objects.live_for(demo["sources"][0]["key"]))
     assert Counter(purpose["basis"] for purpose in demo["purposes"]) == {"consent": 3, "legitimate_interest": 1}
     assert all(purpose["categories"] for purpose in demo["purposes"])

@@ -1,7 +1,6 @@
 // Daylight's collector for a company's web application. It runs in the page, and this is all of it: nothing is packed.
 //
-//   <script defer src="https://daylight.example.org/static/js/collector.js"
-//           data-source="ticket-desk" data-portal="https://daylight.example.org" data-app="Ticket desk"></script>
+//   <script defer src="…/static/js/collector.js" data-source="ticket-desk" data-app="Ticket desk"></script>
 //
 // It records nothing until its person has connected it and Daylight says that a kind of event may be sent; it asks
 // again every four seconds. What may not be sent is not listened for. docs/collectors.md says what is sent.
@@ -21,18 +20,19 @@
   const PATIENCE = 5_000; // ms until an unanswered question counts as no connection
   const MOST_BATCH = 500;
   const MOST_LAST = 60_000; // bytes that a browser still sends for a page that is closed
-  const MOST_KEPT = Number(script.dataset.mostKept) || 10_000; // events kept while Daylight cannot be reached
+  const MOST_KEPT = Math.min(Number(script.dataset.mostKept) || 10_000, 10_000); // events kept while it cannot be
   const OLDEST = 3_600_000; // ms they are kept, and for which a last answer holds without a new one
   const TEXTS = {
-    recording: "What you allowed in Daylight is being recorded on this page.",
+    recording: "What your answers in Daylight permit is recorded on this page.",
     paused: "Recording is paused. Nothing is recorded.",
     off: "Nothing is recorded on this page.",
-    offline: "Daylight cannot be reached. What it allowed before waits in this page, for an hour at most.",
+    offline: "Daylight cannot be reached. What it permitted before waits in this page, for an hour at most.",
     whose: (number) => `This browser is connected for employee ${number}.`,
     lost: (count) => `Not sent and thrown away: ${count} events.`,
     join: "Open Daylight, compare this code, and see there what it is about:",
     wait: "Asking Daylight for a code …",
     lapsed: "The code is no longer valid. Close and open this box for a new one.",
+    refused: "It was refused in Daylight. Nothing is recorded.",
     unreachable: "Daylight gave no code. Close and open this box to try again.",
     confirm: "Open Daylight with this code",
     open: "Open Daylight",
@@ -59,11 +59,26 @@
   };
 
   // A component that is closed to scripts may hold a password field: nothing of it is taken.
-  const isClosed = (element) => element instanceof Element && element.localName.includes("-") && !element.shadowRoot;
+  const isClosed = (element) => element.localName.includes("-") && !element.shadowRoot;
+
+  const isWithinSecret = (element) => {
+    if (isClosed(element)) return true;
+    for (let each = element; each; each = each.assignedSlot ?? each.parentElement ?? each.getRootNode().host) {
+      if (isSecret(each)) return true;
+    }
+    return false;
+  };
 
   const isPrivate = (event) => {
-    const path = event.composedPath();
-    return isClosed(path[0]) || path.some((each) => each instanceof Element && isSecret(each));
+    const [target] = event.composedPath();
+    return target instanceof Element && isWithinSecret(target);
+  };
+
+  // A pointer that was caught elsewhere, or moved on within one frame, may have been over what is private.
+  const isOverPrivate = ({ clientX, clientY }) => {
+    let [under, inner] = [null, document.elementFromPoint(clientX, clientY)];
+    while (inner && inner !== under) [under, inner] = [inner, inner.shadowRoot?.elementFromPoint(clientX, clientY)];
+    return under !== null && isWithinSecret(under);
   };
 
   const pageIsPrivate = () => document.querySelector("html[data-private], body[data-private]") !== null;
@@ -99,19 +114,20 @@
     if (queue.length >= MOST_BATCH) cut();
   };
 
+  const point = (event, more) => {
+    if (!isOverPrivate(event)) take({ t: timeOf(event), type: event.type, ...place(event), ...more });
+  };
+
   const SEES = {
     pointermove: (event) => {
       const between = event.getCoalescedEvents?.() ?? [];
-      for (const each of between.length ? between : [event]) {
-        take({ t: timeOf(each), type: "pointermove", ...place(each) });
-      }
+      for (const each of between.length ? between : [event]) point(each);
     },
-    pointerdown: (event) => take({ t: timeOf(event), type: event.type, ...place(event), button: event.button }),
-    pointerup: (event) => take({ t: timeOf(event), type: event.type, ...place(event), button: event.button }),
+    pointerdown: (event) => point(event, { button: event.button }),
+    pointerup: (event) => point(event, { button: event.button }),
     wheel: (event) => {
       const unit = [1, 16, window.innerHeight][event.deltaMode]; // pixels, lines or pages
-      const [deltaX, deltaY] = [event.deltaX * unit, event.deltaY * unit];
-      take({ t: timeOf(event), type: "wheel", deltaX, deltaY, ...place(event) });
+      point(event, { deltaX: event.deltaX * unit, deltaY: event.deltaY * unit });
     },
     keydown: (event) => key(event),
     keyup: (event) => key(event),
@@ -294,7 +310,7 @@
     const told = Number(error.headers?.get("Retry-After")) * 1000 || 0;
     const wait = Math.min(60_000, 2_000 * 2 ** failures[what]) * (0.75 + Math.random() / 4);
     quiet[what] = Date.now() + Math.max(told, wait);
-    if (what === "ask") offline = error.status === undefined || error.status >= 500;
+    if (what === "ask") offline = error.status !== 403 && error.status !== 404;
   };
 
   const obey = ({ categories, apps, paused_until: until }) => {
@@ -441,15 +457,17 @@
     const grant = { grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: begun.device_code };
     const until = Date.now() + begun.expires_in * 1000;
     let wait = begun.interval * 1000;
+    let over = TEXTS.lapsed;
     while (box.open && !held() && Date.now() < until) {
       await pause(wait);
       const answer = await form("token", grant);
       const said = await answer.json();
       if (answer.ok) return keep(said);
+      if (said.error === "access_denied") over = TEXTS.refused;
       if (said.error === "slow_down") wait += 5_000;
       else if (said.error !== "authorization_pending") break;
     }
-    if (!held()) joining.replaceChildren(TEXTS.lapsed);
+    if (!held()) joining.replaceChildren(over);
   };
 
   const join = async () => {
@@ -470,8 +488,11 @@
 
   // --- start
 
-  const able = source && window.isSecureContext && "CompressionStream" in window && "any" in AbortSignal;
+  // Where it cannot run as it should, it does not run at all.
+  const stores = () => { try { return localStorage && sessionStorage; } catch { return null; } };
+  const able = source && window.isSecureContext && "CompressionStream" in window && "any" in AbortSignal && stores();
   const begin = () => {
+    if (!able) return;
     const corner = make("div", { role: "region", ariaLabel: "Daylight" });
     corner.dataset.private = "";
     const shadow = corner.attachShadow({ mode: "open" });
@@ -481,7 +502,6 @@
     shadow.append(box, voice);
     document.body.append(corner);
     show();
-    if (!able) return;
     restore();
     box.addEventListener("keydown", (event) => { if (event.key === "Escape") box.open = false; });
     box.addEventListener("toggle", () => box.open && !held() && join());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from datetime import timedelta
 
@@ -16,12 +17,22 @@ from portal.events import reading
 from portal.events.enrolment.models import Collector
 from portal.events.models import BatchReceipt, Sender
 from tests.browser.hosting import hosted
+from tests.browser.test_pause_and_history import overflow, picture
 from tests.makers import make_collector, make_permitted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
 KINDS = ["pointer_movement", "pointer_clicks", "scrolling", "keystroke_timing", "app_usage", "web_navigation"]
 HELD = "daylight:desk:"
 BATCHES = "**/api/v1/batches/*"
+
+
+@pytest.fixture(autouse=True)
+def settled(own_files):
+    """Let no question of a page that is closed already be answered in the next test."""
+    yield
+    until_quiet = time.monotonic() + 5
+    while any("process_request" in each.name for each in threading.enumerate()) and time.monotonic() < until_quiet:
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -36,10 +47,10 @@ def permit(person, origin, categories=KINDS):
     return make_collector(person, "desk", device="Chromium on Linux", account="")
 
 
-def hold(page, token):
+def hold(page, token, name=HELD):
     """As if this browser had joined: the token lies where the collector keeps it."""
     kept = {"access": token, "refresh": "", "until": (time.time() + 3600) * 1000}
-    put = f"localStorage.setItem('{HELD}', {json.dumps(json.dumps(kept))})"
+    put = f"localStorage.setItem('{name}', {json.dumps(json.dumps(kept))})"
     page.add_init_script(
         f"if (location.protocol === 'http:' && !sessionStorage.begun) {{ sessionStorage.begun = 1; {put} }}"
     )
@@ -85,6 +96,8 @@ def use(page):
     page.locator("#card").press_sequentially("999")
     page.locator("#customer").press_sequentially("zzz")
     page.locator("#call").click()
+    page.mouse.move(200, 5)
+    page.mouse.move(200, 500, steps=40)
     page.evaluate("history.pushState({}, '', '/tickets/8?customer=Kim#note')")
     page.evaluate("document.getElementById('reply').dispatchEvent(new KeyboardEvent('keydown', {code: 'KeyX'}))")
 
@@ -185,6 +198,8 @@ def test_what_is_too_much_to_keep_is_thrown_away_and_said(page, live_server, ada
         page.locator("summary").click()
         page.get_by_text("Not sent and thrown away: 500 events.").wait_for()
         page.context.set_offline(False)
+        badge(page, "recording")
+        page.goto("about:blank")
         until(page, BatchReceipt.objects.exists)
         assert stored(ada)[0]["seq"] == 500
 
@@ -237,3 +252,22 @@ def test_it_joins_by_a_code_that_its_person_confirms_and_offers_no_choice(page, 
     badge(page, "recording")
     assert page.get_by_text(f"employee {ada.employee_number}").is_visible()
     assert Collector.objects.get().source == "desk"
+
+
+def test_the_application_of_the_demo_runs_it_and_is_nowhere_else(
+    page, live_server, settings, client, ada, faults, complaints
+):
+    assert client.get("/demo/tickets/").status_code == 404
+    settings.ROOT_URLCONF, settings.ORIGIN = "tests.browser.demo_urls", live_server.url
+    make_permitted(ada, KINDS, source="ticket-desk-web", kind="browser")
+    hold(page, make_collector(ada, "ticket-desk-web"), "daylight:ticket-desk-web:")
+    for width, scheme in ((360, "dark"), (1280, "light")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        page.goto(live_server.url + "/demo/tickets/")
+        badge(page, "recording")
+        page.locator("summary").click()
+        assert overflow(page) <= 0
+        assert faults() == []
+        picture(page, f"demo-application-{width}-{scheme}")
+    assert complaints == []
