@@ -13,6 +13,7 @@ from uuid import UUID
 from consent.values import FOREVER_MS, Scope
 from portal.events import daybook, dropping, reading, rewrite, segments
 from portal.events.keeping import Expired, Periods
+from portal.events.models import Block, Segment
 from portal.events.rewrite import Guard, KeyName, Taken, unguarded
 from portal.events.tally import DayTally, Month
 from portal.events.values import CONTENT
@@ -210,13 +211,15 @@ def _is_over(periods: Periods, today: date, day: date) -> bool:
 
 def left(subject_id: UUID, found: Due, epoch: int, held: Collection[Scope] = ()) -> int:
     """Read every touched day again; return how much of what had to go is still there, and how many older objects."""
-    count = 0
+    older = {"subject_id": subject_id, "day__in": [over.day for over in found.days], "epoch__lt": epoch}
+    count = Segment.objects.filter(**older).count() + Block.objects.filter(**older).count()
     for over in found.days:
-        near = [scope for scope in held if rewrite.overlaps(scope, over.day)]
-        gone = take(reading.stored(subject_id, over.day), over, near)
-        count += gone.freed + sum(each.total for each in gone.taken)
-        names = objects.names(segments.prefix_of(subject_id, over.day))
+        names = list(objects.names(segments.prefix_of(subject_id, over.day)))
         count += sum(1 for name in names if rewrite.epoch_of(name) < epoch)
+        if names or not over.whole:
+            near = [scope for scope in held if rewrite.overlaps(scope, over.day)]
+            gone = take(reading.stored(subject_id, over.day), over, near)
+            count += gone.freed + sum(each.total for each in gone.taken)
     return count
 
 

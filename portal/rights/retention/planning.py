@@ -13,7 +13,7 @@ from consent import gate
 from consent.values import CATEGORIES, Scope, milliseconds
 from portal.events import expiring, keeping
 from portal.events.expiring import Due, Over
-from portal.events.keeping import Pair, Periods, Said
+from portal.events.keeping import Pair, Periods
 from portal.people.models import Employee
 from portal.rights.holding import WITHHELD
 from portal.rights.holds.models import Hold
@@ -65,9 +65,9 @@ def done_from_json(raw: list[list[str]]) -> Done:
     return {(purpose, category): date.fromisoformat(day) for purpose, category, day in raw}
 
 
-def make(employee: Employee, done: Done, said: Said | None = None) -> Plan:
+def make(employee: Employee, periods: Periods, done: Done) -> Plan:
     """Find what is due where the person is now."""
-    periods, today, held = keeping.of(employee, said), keeping.today(employee), what_stays(employee.pk)
+    today, held = keeping.today(employee), what_stays(employee.pk)
     due = expiring.due(employee.pk, periods, today, done, held)
     # What has to stay is looked at again every night, since nobody knows which one it may go in.
     reached = {} if held else cutoffs(periods, today)

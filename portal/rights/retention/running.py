@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -20,9 +20,9 @@ from django.utils.translation import gettext as _
 
 from consent import ageing, gate, ledger
 from consent.models import Gate
-from consent.values import Closed
+from consent.values import Closed, Scope
 from portal.events import expiring, keeping
-from portal.events.keeping import Said
+from portal.events.keeping import Periods, Said
 from portal.events.sealing import Overtaken
 from portal.people.models import Employee
 from portal.rights import erasure, runner
@@ -72,15 +72,16 @@ def _go_on(run: Run, employee: Employee, said: Said | None) -> bool:
     # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
     if reason := ledger.closed():
         raise Closed(reason)
+    periods = keeping.of(employee, said)
     if _is_begun(run):
-        return _carry_out(run, employee, Plan.from_json(run.kept["plan"]))
+        return _carry_out(run, periods, Plan.from_json(run.kept["plan"]))
     Run.objects.held(run).update(wanted=False, state=Run.State.IDLE)
-    plan = planning.make(employee, planning.done_from_json(run.kept["done"]), said)
+    plan = planning.make(employee, periods, planning.done_from_json(run.kept["done"]))
     if not plan.due:
         _settle(run, plan)
         return False
-    _begin(run, employee, plan)
-    return _carry_out(run, employee, plan)
+    _begin(run, planning.fences(employee, periods, plan), plan)
+    return _carry_out(run, periods, plan)
 
 
 def _is_begun(run: Run) -> bool:
@@ -100,11 +101,10 @@ def _kept(before: planning.Done, plan: Plan) -> dict[str, Any]:
     return {"done": planning.done_to_json({**before, **plan.done}), "plan": None}
 
 
-def _begin(run: Run, employee: Employee, plan: Plan) -> None:
+def _begin(run: Run, scopes: Sequence[Scope], plan: Plan) -> None:
     """Make the new keys, then put up the fences and switch in one commit; one deletion of a person at a time."""
     old = _turn(Gate.objects.get(pk=run.pk))
     new = keys.begin_epoch(run.pk, old, plan.due.touched)
-    scopes = planning.fences(employee, keeping.of(employee), plan)
     with run.fenced():
         if _turn(gate.hold_exclusive(run.pk)) != old:
             raise Wait(0)
@@ -123,9 +123,9 @@ def _turn(row: Gate) -> int:
     return row.key_epoch
 
 
-def _carry_out(run: Run, employee: Employee, plan: Plan) -> bool:
+def _carry_out(run: Run, periods: Periods, plan: Plan) -> bool:
     try:
-        if not _take_out(run, employee, plan):
+        if not _take_out(run, periods, plan):
             run.let_go()
             return True
     except _MoreStays:
@@ -139,8 +139,8 @@ def _carry_out(run: Run, employee: Employee, plan: Plan) -> bool:
     return run.wanted
 
 
-def _take_out(run: Run, employee: Employee, plan: Plan) -> bool:
-    periods, epoch, ends = keeping.of(employee), run.new_epoch or 0, time.monotonic() + CHUNK_SECONDS
+def _take_out(run: Run, periods: Periods, plan: Plan) -> bool:
+    epoch, ends = run.new_epoch or 0, time.monotonic() + CHUNK_SECONDS
 
     def ask() -> None:
         if set(planning.what_stays(run.pk)) - set(plan.held):
