@@ -70,7 +70,7 @@ def test_each_stripe_is_a_stretch_in_which_something_was_kept(look, put):
     said = look()
     assert stripes(said) == [("09:00 to 09:30", "3 events"), ("14:30 to 14:45", "1 event")]
     assert "4 events kept, in no app known." in said
-    assert "Where a line is empty, nothing of it was sent." in said
+    assert "Where a line is neither filled nor hatched, nothing of it was sent." in said
 
 
 def test_a_stripe_opens_to_just_its_events(look, put):
@@ -154,7 +154,7 @@ def test_where_something_was_dropped_an_empty_place_claims_less(look, put, ada):
     actions.pause(subject_id=ada.pk, until=timezone.now() + timedelta(hours=1))
     put(move(0, day=timezone.now()))
     today = timezone.now()
-    assert "it was not sent, or it was dropped on arrival" in look(today)
+    assert "it was not sent, or dropped on arrival" in look(today)
 
 
 def test_nothing_on_the_page_speaks_of_idleness(look, put):

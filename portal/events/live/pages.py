@@ -146,9 +146,11 @@ def _headline(
     until = state.paused_until(now) if state else None
     if until is not None:
         return "off", _("Nothing is taken: you have paused until %(when)s.") % {"when": _moment(until, owner)}
-    if any(sender.allowed for sender in senders):
+    # Recordings may be handed in at any time; what is asked here is whether devices may send.
+    asked = [sender for sender in senders if sender.is_device] or senders
+    if any(sender.allowed for sender in asked):
         return "", _("Nothing arrives at this moment.")
-    reasons = list(dict.fromkeys(sender.reasons[0] for sender in senders if sender.reasons))
+    reasons = list(dict.fromkeys(sender.reasons[0] for sender in asked if sender.reasons))
     if reasons:
         return "off", _("Nothing is taken: %(why)s.") % {"why": "; ".join(reasons)}
     return "off", _("Nothing is taken: no source collects from you.")

@@ -49,6 +49,7 @@ class Sender:
     source: str
     allowed: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    is_device: bool = True
 
 
 def senders(employee: Employee, state: GateState | None, now: int, titles: dict[str, str]) -> list[Sender]:
@@ -69,7 +70,7 @@ def _of_source(keeper: Gatekeeper, devices: Sequence[Seen], now: int, titles: di
     shown = sorted(reasons, key=lambda reason: ORDER.get(reason, -1), reverse=True)
     title = titles.get(keeper.source, keeper.source)
     if not devices:
-        return [Sender(title, title, allowed, list(map(why, shown)))]
+        return [Sender(title, title, allowed, list(map(why, shown)), is_device=not keeper.imported)]
     return [
         Sender(each.device_name, title, [] if each.bar else allowed, list(map(why, [each.bar] if each.bar else shown)))
         for each in devices

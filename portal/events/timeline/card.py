@@ -120,7 +120,7 @@ def _of_devices(clock: Clock, devices: Iterable[OfDevice]) -> list[Line]:
 
 def _app_lines(clock: Clock, opened: OpenDay) -> list[Line]:
     found = bands.of_apps(opened, clock.span)
-    return [_line(clock, app_name(app), "c0", runs, {"app": app}) for app, runs in found.items()]
+    return [_line(clock, app_name(app), "own", runs, {"app": app}) for app, runs in found.items()]
 
 
 def app_name(app: str) -> str:
@@ -163,5 +163,8 @@ def _kept(total: DayTotal, opened: OpenDay) -> str:
 def _empty(total: DayTotal) -> str:
     """Say what an empty place means; of what was dropped nobody knows when it was."""
     if charts.dropped(total) or total.sending:
-        return _("Where a line is empty, nothing of it was kept: it was not sent, or it was dropped on arrival.")
-    return _("Where a line is empty, nothing of it was sent.")
+        return _(
+            "Where a line is neither filled nor hatched, nothing of it was kept: "
+            "it was not sent, or dropped on arrival."
+        )
+    return _("Where a line is neither filled nor hatched, nothing of it was sent.")
