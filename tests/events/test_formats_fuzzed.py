@@ -17,7 +17,7 @@ from portal.events.importers.source import Unreadable
 from portal.events.values import Event
 from tests.events import test_formats as samples
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = st.sampled_from(
     ["type", "data", "timestamp", "source", "positions", "x", "y", "timeOffset", "id", "href", "buckets", "events",
      "app", "title", "url", "duration", "incognito", "action", "time_stamp", "button", "pressed", "name", "dx", "dy"]
