@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from io import StringIO
+from urllib.parse import urlencode
 
 import pytest
 from allauth.idp.oidc.models import Token
@@ -28,7 +29,17 @@ from portal.people.models import Employee
 from portal.register.models import Controller, PurposeRecord, Source, WorksAgreement
 from portal.rights.sections import FILES
 from tests.events.conftest import move
-from tests.makers import SETTING_UP, make_batch, make_collector, make_employee, make_permitted, make_token, send
+from tests.makers import (
+    SETTING_UP,
+    make_batch,
+    make_collector,
+    make_employee,
+    make_permitted,
+    make_purpose,
+    make_source,
+    make_token,
+    send,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -166,6 +177,19 @@ def test_a_purpose_for_people_of_one_country_takes_nothing_from_a_device_in_anot
     assert sent(token)["stored"] == 1
     hers.post(f"/devices/{Collector.objects.get().device_id}/", DEVICE | {"country": "AT"})
     assert reason(token) == {"not_permitted"}
+
+
+def test_what_one_has_to_be_told_where_the_device_is_used_is_told_and_confirmed_on_its_page(ada, hers):
+    make_purpose("told-ny", basis="legal_obligation", covers={}, title="Monitoring in New York")
+    PurposeRecord.objects.create(purpose_key="told-ny", jurisdictions=["US-NY"], must_acknowledge=True)
+    token = make_collector(ada)
+    assert sent(token)["stored"] == 1
+    hers.post(f"/devices/{Collector.objects.get().device_id}/", DEVICE | {"country": "US-NY"})
+    assert reason(token) == {"not_acknowledged"}
+    assert "you have to be told of “Monitoring in New York”" in hers.get("/devices/").content.decode()
+    hers.post("/choices/told-ny/acknowledge/", {"version": 1})
+    assert sent(token)["stored"] == 1
+    assert "you have to be told of" not in hers.get("/devices/").content.decode()
 
 
 def test_no_country_that_is_none_is_taken(ada, hers):
@@ -346,6 +370,17 @@ def test_its_person_reads_the_name_of_a_device_wherever_it_stands_and_its_number
     today = timezone.localdate().isoformat()
     assert "LT-4711" in hers.get(f"/people/{ada.pk}/data/{today}/").content.decode()
     assert "sent by LT-4711" in hers.get("/requests/erase/confirm/", {"collector": writer}).content.decode()
+    assert hers.get("/requests/erase/confirm/", {"collector": "collector:none"}).status_code == 200
+
+
+def test_a_second_collector_on_a_device_is_asked_about_as_the_person_left_it(ada, hers):
+    make_collector(ada, device="LT-4711", ownership="personal", agreed=True, system="")
+    make_source("browser", "browser")
+    said = {"client_id": "collector-browser", "scope": "events.write", "device_name": "LT-4711"}
+    form = "application/x-www-form-urlencoded"
+    code = Client().post("/identity/o/api/device/code", urlencode(said), form).json()["user_code"]
+    shown = hers.get("/identity/o/device", {"code": code}).context["form"]
+    assert (shown.initial["ownership"], shown.initial["agreed"]) == ("personal", True)
 
 
 def test_a_copy_holds_what_is_written_down_of_devices(ada):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -16,6 +16,19 @@ WHOSE = (
     (Ownership.COMPANY.value, gettext_lazy("The company’s")),
     (Ownership.PERSONAL.value, gettext_lazy("My own")),
 )
+
+
+class SaidOfDevice(Protocol):
+    """What was said of a device before, however it was read."""
+
+    @property
+    def ownership(self) -> str: ...
+
+    @property
+    def agreed(self) -> bool: ...
+
+    @property
+    def country(self) -> str: ...
 
 
 class DeviceForm(forms.Form):
@@ -49,3 +62,9 @@ class DeviceForm(forms.Form):
     def chosen(self) -> Chosen:
         given = self.cleaned_data
         return Chosen(given["name"], given["ownership"], given["agreed"], given["country"])
+
+
+def form_of(device: SaidOfDevice, name: str, **named: Any) -> DeviceForm:
+    """Return the form as the device stands now."""
+    initial = {"name": name, "ownership": device.ownership, "agreed": device.agreed, "country": device.country}
+    return DeviceForm(initial=initial, **named)

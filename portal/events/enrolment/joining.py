@@ -62,14 +62,20 @@ def join(
 
 def device_of(subject_id: UUID, said: Said) -> Device:
     """Return the device that calls itself so, made where the person has none of that name and system."""
-    for device in Device.objects.for_subject(subject_id).order_by("pk"):
-        called = device.opened()
-        if (called.said, called.system) == (said.device, said.system):
-            return device
+    if known := known_device(subject_id, said):
+        return known
     device = Device(subject_id=subject_id, ownership=Ownership(said.ownership))
     device.seal(Called(name=said.device, said=said.device, system=said.system))
     device.save(force_insert=True)
     return device
+
+
+def known_device(subject_id: UUID, said: Said) -> Device | None:
+    for device in Device.objects.for_subject(subject_id).order_by("pk"):
+        called = device.opened()
+        if (called.said, called.system) == (said.device, said.system):
+            return device
+    return None
 
 
 def tokens_of(collector: Collector) -> QuerySet[Token]:

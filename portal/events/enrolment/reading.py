@@ -101,7 +101,7 @@ def devices(subject_id: UUID) -> list[SeenDevice]:
 
 def names(subject_id: UUID, writers: Collection[str]) -> dict[str, str]:
     """Return what the person calls the devices of these collectors, two never the same."""
-    ids = [writer.removeprefix(WRITER) for writer in writers if writer.startswith(WRITER)]
+    ids = [found for found in map(number_of, writers) if found]
     if not ids:
         return {}
     rows = Collector.objects.for_subject(subject_id).filter(pk__in=ids).select_related("device").order_by("pk")
@@ -118,6 +118,14 @@ def state_words(row: Collector) -> str:
 
 def how_words(row: Collector) -> str:
     return str(JOINED[How(row.how)])
+
+
+def number_of(writer: str) -> UUID | None:
+    """Return the collector that is meant; what stands in an address may be anything."""
+    try:
+        return UUID(writer.removeprefix(WRITER)) if writer.startswith(WRITER) else None
+    except ValueError:
+        return None
 
 
 def waiting(subject_id: UUID) -> int:

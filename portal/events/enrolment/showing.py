@@ -70,6 +70,17 @@ def uses(person: Employee, source: Source, language: str) -> list[Use]:
     ]
 
 
+def untold(person: Employee, place: str, language: str) -> list[NoticeVersion]:
+    """Return what has to be acknowledged where a device is used, and was not: until then nothing is taken from it."""
+    state = gate.read(person.pk)
+    records = PurposeRecord.objects.filter(must_acknowledge=True)
+    keys = {each.purpose_key for each in records if concerns(each.jurisdictions, place)}
+    told = {key for key, grant in state.grants.items() if grant.basis != Basis.CONSENT} if state else set()
+    live = Purpose.objects.live().filter(pk__in=keys - told)
+    notices = NoticeVersion.objects.in_force_of([each.key for each in live], language)
+    return sorted(notices.values(), key=lambda each: each.notice.purpose_id)
+
+
 def _item(flow: Flow, state: GateState | None) -> Item:
     grant = state.grants.get(flow.purpose_key) if state else None
     allowed = grant is not None and flow.category in grant.covers.get(flow.source_id, ())

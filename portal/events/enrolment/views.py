@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from consent.values import Closed
 from portal import limits
-from portal.events.enrolment import actions, pending, showing
-from portal.events.enrolment.forms import DeviceForm
+from portal.events.enrolment import actions, joining, pending, showing
+from portal.events.enrolment.forms import DeviceForm, form_of
 from portal.events.enrolment.pending import Pending
 from portal.http import Problem, rule
 from portal.people import subjects
@@ -40,7 +40,9 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if found is None:
         return _asked_again(request, code, _("This code is not known, was answered already, or has run out."), 200)
     _only_for(request, found)
-    return _answered(request, found) if request.method == "POST" else _shown(request, found, _first_form(found))
+    return (
+        _answered(request, found) if request.method == "POST" else _shown(request, found, _first_form(request, found))
+    )
 
 
 def _asked_again(request: HttpRequest, code: str, wrong: str, status: int) -> HttpResponse:
@@ -56,7 +58,10 @@ def _only_for(request: HttpRequest, found: Pending) -> None:
         refuse(request, other.pk)
 
 
-def _first_form(found: Pending) -> DeviceForm:
+def _first_form(request: HttpRequest, found: Pending) -> DeviceForm:
+    """Ask anew only of a device that the person has said nothing of yet."""
+    if known := joining.known_device(request.user.pk, found.said):
+        return form_of(known, known.opened().name)
     return DeviceForm(initial={"name": found.said.device, "ownership": found.said.ownership})
 
 

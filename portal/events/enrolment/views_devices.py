@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from consent.values import Closed
 from portal.events.enrolment import actions, reading, showing
-from portal.events.enrolment.forms import DeviceForm
+from portal.events.enrolment.forms import DeviceForm, form_of
 from portal.events.enrolment.models import Collector, Device
 from portal.events.enrolment.reading import SeenDevice
 from portal.events.enrolment.values import State
@@ -27,17 +27,18 @@ from portal.register.models import Source
 @require_safe
 @rule("signed_in")
 def devices(request: HttpRequest) -> HttpResponse:
-    found = reading.devices(request.user.pk)
+    found, language = reading.devices(request.user.pk), get_language() or "en"
     waiting = {each.source for device in found for each in device.running if each.state == State.WAITING}
     sources = Source.objects.filter(pk__in=waiting)
-    uses = [(each.key, showing.uses(request.user, each, get_language() or "en")) for each in sources]
-    shown = [(each, _form_of(each, "of"), _form_of(each, "first")) for each in found]
+    uses = [(each.key, showing.uses(request.user, each, language)) for each in sources]
+    places = {each.country for each in found if each.running and each.country}
+    untold = {place: showing.untold(request.user, place, language) for place in places}
+    shown = [(each, _form_of(each, "of"), _form_of(each, "first"), untold.get(each.country, [])) for each in found]
     return render(request, "enrolment/devices.html", {"devices": shown, "sources": uses})
 
 
 def _form_of(each: SeenDevice, part: str) -> DeviceForm:
-    initial = {"name": each.called.name, "ownership": each.ownership, "agreed": each.agreed, "country": each.country}
-    return DeviceForm(initial=initial, auto_id=f"{part}-{each.pk}-%s")
+    return form_of(each, each.called.name, auto_id=f"{part}-{each.pk}-%s")
 
 
 def _owners(change: Callable[[HttpRequest, UUID], str]) -> View:
