@@ -56,6 +56,10 @@ def hold(page, token, name=HELD):
     )
 
 
+def held(page):
+    return json.loads(page.evaluate(f"localStorage.getItem('{HELD}')"))
+
+
 def badge(page, word, seconds=20):
     page.locator("summary b").get_by_text(word, exact=True).wait_for(timeout=seconds * 1000)
 
@@ -103,8 +107,8 @@ def use(page):
 
 
 def test_what_is_allowed_arrives_and_what_is_private_never_does(page, live_server, application, ada, complaints):
-    token = permit(ada, application)
-    hold(page, token)
+    # Typed text is permitted of another application only.
+    hold(page, permit(ada, application, [*KINDS, "keystroke_content"]))
     page.goto(f"{application}/tickets/7?token=secret#part")
     badge(page, "recording")
     boxes = [page.locator(each).bounding_box() for each in ("#password", "#card", "#customer", "#call")]
@@ -132,10 +136,12 @@ def test_a_pause_and_a_withdrawal_stop_it_within_five_seconds_and_what_waited_is
     page.goto(application)
     badge(page, "recording")
     page.locator("h1").click()
-    sent = []
-    page.on("request", lambda request: request.method == "PUT" and sent.append(request))
+    calls = []
+    page.on("request", lambda request: calls.append((request.method, "permissions" in request.url)))
     actions.pause(subject_id=ada.pk, until=timezone.now() + timedelta(hours=1))
     badge(page, "paused", 5)
+    # Once to learn of it, once more to say that it has stopped.
+    until(page, lambda: calls.count(("GET", True)) >= 2, 3)
     use(page)
     actions.resume(subject_id=ada.pk)
     badge(page, "recording")
@@ -144,18 +150,22 @@ def test_a_pause_and_a_withdrawal_stop_it_within_five_seconds_and_what_waited_is
     badge(page, "off", 5)
     use(page)
     page.goto("about:blank")
-    assert sent == []
+    assert "PUT" not in {method for method, _asked in calls}
     assert not BatchReceipt.objects.exists()
 
 
-def test_only_kinds_that_are_allowed_are_taken(page, application, ada):
-    hold(page, permit(ada, application, ["scrolling"]))
-    page.goto(application)
-    badge(page, "recording")
-    use(page)
-    page.goto("about:blank")
-    until(page, BatchReceipt.objects.exists)
-    assert {row["type"] for row in stored(ada)} == {"wheel"}
+def test_only_kinds_that_are_allowed_are_taken_and_text_only_of_its_application(page, live_server, ada):
+    with hosted(live_server.url, app="editor") as origin:
+        hold(page, permit(ada, origin, ["scrolling", "keystroke_timing", "keystroke_content"]))
+        page.goto(origin)
+        badge(page, "recording")
+        use(page)
+        page.goto("about:blank")
+        until(page, BatchReceipt.objects.exists)
+    rows = stored(ada)
+    assert {row["type"] for row in rows} == {"wheel", "keydown", "keyup"}
+    pressed = [(row["code"], row["key"]) for row in rows if row["type"] == "keydown" and row["key"] != "Shift"]
+    assert pressed == [("KeyH", "H"), ("KeyI", "i"), ("Space", " "), ("Digit4", "4")]
     [day] = reading.days(ada.pk)
     assert not day.withheld
 
@@ -252,6 +262,14 @@ def test_it_joins_by_a_code_that_its_person_confirms_and_offers_no_choice(page, 
     badge(page, "recording")
     assert page.get_by_text(f"employee {ada.employee_number}").is_visible()
     assert Collector.objects.get().source == "desk"
+    first = held(page)
+    page.evaluate(
+        f"localStorage.setItem('{HELD}', JSON.stringify({{...JSON.parse(localStorage['{HELD}']), until: 0}}))"
+    )
+    until(page, lambda: held(page)["access"] != first["access"])
+    assert held(page)["refresh"] != first["refresh"]
+    page.reload()
+    badge(page, "recording")
 
 
 def test_the_application_of_the_demo_runs_it_and_is_nowhere_else(

@@ -39,6 +39,21 @@ def test_it_says_what_is_allowed_and_for_what(ask, ada):
     assert found["categories"]["scrolling"] == no
 
 
+def test_of_one_app_it_says_what_may_be_sent_of_that_one(ask, ada):
+    make_permitted(ada, ["pointer_movement", "keystroke_content"], blocked_apps=["bank"])
+    token = make_token("events.write", ["agent"])
+
+    def said(app):
+        found = ask(token, app=app).json()["categories"]
+        return found["pointer_movement"]["allowed"], found["keystroke_content"]["allowed"]
+
+    assert said("editor") == (True, True)
+    assert said("mail") == said("unknown") == (True, False)
+    assert said("bank") == (False, False)
+    assert ask(token, app="bank").json()["categories"]["pointer_movement"]["reason"] == "blocked_app"
+    assert ask(token, app="editor")["ETag"] != ask(token, app="mail")["ETag"]
+
+
 def test_it_says_until_when_there_is_a_pause(ask, token, ada):
     until = timezone.now() + timedelta(hours=1)
     actions.pause(subject_id=ada.pk, until=until)
