@@ -63,7 +63,7 @@ class Said:
     """What the company says: every text that was published, in order, and the register as it is."""
 
     texts: Mapping[int, tuple[Text, ...]]
-    known: Mapping[tuple[str, str], Text]
+    known: Mapping[tuple[str, int, str], Text]
     register: Mapping[Pair, int]
 
     @classmethod
@@ -71,12 +71,12 @@ class Said:
         rows = NoticeVersion.objects.valid().order_by("notice_id", "version")
         named = ("pk", "notice_id", "version", "sha256", "notice__purpose_id", "covers", "terms__retention")
         texts: dict[int, list[Text]] = defaultdict(list)
-        known: dict[tuple[str, str], Text] = {}
+        known: dict[tuple[str, int, str], Text] = {}
         for pk, notice, version, sha256, purpose, covers, days in rows.values_list(*named):
             covered = frozenset(category for each in covers.values() for category in each)
             text = Text(pk, notice, version, covered, days or {})
             texts[notice].append(text)
-            known[purpose, sha256] = text
+            known[purpose, version, sha256] = text
         periods = Retention.objects.values_list("purpose_key", "category", "days")
         return cls(
             {notice: tuple(each) for notice, each in texts.items()},
@@ -209,7 +209,7 @@ def _answers(employee: Employee, said: Said) -> dict[str, tuple[Answer, ...]]:
     decisions = Decision.objects.for_subject(employee.pk).filter(kind__in=YES).order_by("purpose_key", "leaf_idx")
     found = []
     for purpose, sha256, version, at in decisions.values_list("purpose_key", "notice_sha256", "notice_version", "at"):
-        text = said.known.get((purpose, sha256))
+        text = said.known.get((purpose, version, sha256))
         day = at.astimezone(zone).date()
         found.append(Answer(purpose, day, text.notice if text else 0, text.version if text else version))
     return {purpose: tuple(given) for purpose, given in groupby(found, key=attrgetter("purpose"))}

@@ -11,6 +11,7 @@ from io import StringIO
 import pytest
 import rfc8785
 import time_machine
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
@@ -210,19 +211,19 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("module", "name"),
+    ("module", "name", "after"),
     [
-        ("portal.vault.keys", "begin_epoch"),
-        ("consent.ageing", "fence_off"),
-        ("portal.events.dropping", "drop"),
-        ("portal.events.rewrite", "write_stays"),
-        ("portal.events.rewrite", "reseal_counts"),
-        ("portal.vault.keys", "carry_over"),
-        ("portal.vault.keys", "destroy_epoch"),
-        ("portal.events.expiring", "left"),
+        ("portal.vault.keys", "begin_epoch", True),
+        ("consent.ageing", "fence_off", True),
+        ("portal.events.dropping", "drop", False),
+        ("portal.events.dropping", "drop", True),
+        ("portal.events.rewrite", "write_stays", True),
+        ("portal.vault.keys", "carry_over", True),
+        ("portal.vault.keys", "destroy_epoch", False),
+        ("portal.vault.keys", "destroy_epoch", True),
+        ("portal.events.expiring", "left", True),
     ],
 )
-@pytest.mark.parametrize("after", [False, True])
 def test_killed_anywhere_it_goes_on_and_ends_the_same(recorded, monkeypatch, module, name, after):
     keep(30)
     keep(3, categories=["scrolling"])
@@ -465,6 +466,17 @@ def test_a_month_that_is_over_is_certified_once_and_is_one_leaf(client, mine):
     assert verifier.accepts(rfc8785.dumps(document["certificate"]), base64.b64decode(document["signature"]))
     sign_in(other := Client(), make_employee("Eve"))
     assert other.get("/retention/certificates.json").json() == {"certificates": []}
+
+
+def test_a_night_goes_through_everybody_a_few_at_a_time_and_starts_no_second_time_meanwhile(recorded):
+    keep(30)
+    tasks.begin_night()
+    tasks.begin_night()
+    assert cache.get("retention-0")
+    tasks.go_through(0)
+    assert cache.get("retention-0"), "there may be more"
+    tasks.go_through(0)
+    assert (cache.get("retention-0"), days_of(recorded)) == (None, [2, 3])
 
 
 def test_nothing_of_how_much_went_stands_in_clear(recorded):
