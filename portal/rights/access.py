@@ -14,8 +14,8 @@ CHUNK_SECONDS = 8.0
 WORK = "work/"
 INDEX, MANIFEST = "index.html", "manifest.json"
 MADE_LAST = (INDEX, MANIFEST, datapackage.NAME)
-# The last of the shelves, behind those of the data and of the pages.
-SECTIONS = 3_000_000
+# Shelves behind those of the data and of the pages.
+SECTIONS, LAST = 3_000_000, 3_000_001
 
 
 def gather(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
@@ -63,13 +63,20 @@ def close_archive(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         described = _described(request, left)
         _keep(request, [*known.values(), *described])
         return {"done": len(known) + len(described), "total": len(known) + len(left) + 1}
-    files = [entry for path, entry in sorted(known.items()) if path not in MADE_LAST]
-    described = datapackage.describe(entry.path for entry in files)
-    files.append(_written(request, datapackage.NAME, sections.as_json(described), len(described["resources"])))
-    page = _written(request, INDEX, start.page(request, files), 1)
-    listed = _written(request, MANIFEST, bundle.manifest([page, *files]), len(files) + 1)
-    _keep(request, [page, listed, *files])
+    _close(request, [entry for path, entry in sorted(known.items()) if path not in MADE_LAST])
     return None
+
+
+def _close(request: SubjectRequest, files: list[Entry]) -> None:
+    """Write what speaks of all other files: how their fields are called, the start page, and the manifest."""
+    described = datapackage.describe(entry.path for entry in files)
+    made = {datapackage.NAME: bundle.whole(datapackage.NAME, sections.as_json(described), len(described["resources"]))}
+    files = [*files, bundle.on_shelf(datapackage.NAME, made[datapackage.NAME], LAST)]
+    made[INDEX] = bundle.whole(INDEX, start.page(request, files), 1)
+    page = bundle.on_shelf(INDEX, made[INDEX], LAST)
+    made[MANIFEST] = bundle.whole(MANIFEST, bundle.manifest([page, *files]), len(files) + 1)
+    bundle.put_shelf(request, LAST, made)
+    _keep(request, [page, bundle.on_shelf(MANIFEST, made[MANIFEST], LAST), *files])
 
 
 def _described(request: SubjectRequest, paths: list[str]) -> list[Entry]:
@@ -84,14 +91,8 @@ def _described(request: SubjectRequest, paths: list[str]) -> list[Entry]:
 
 
 def _add_header(request: SubjectRequest, path: str) -> None:
-    if path.startswith("data/") and path.endswith(".csv"):
-        category = path.removeprefix("data/").removesuffix(".csv")
+    if category := tables.csv_category(path):
         bundle.put_part(request, path, 0, tables.csv_header(category), 0)
-
-
-def _written(request: SubjectRequest, path: str, data: bytes, records: int) -> Entry:
-    bundle.put_part(request, path, 0, data, records)
-    return bundle.describe(request.bundle, path)
 
 
 def _keep(request: SubjectRequest, entries: list[Entry]) -> None:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +72,13 @@ def as_one(pieces: Sequence[Piece]) -> Piece:
     """Return pieces that follow each other as one."""
     packed = pieces[0].packed if len(pieces) == 1 else b"".join(each.packed for each in pieces)
     return Piece(sum(each.records for each in pieces), sum(each.length for each in pieces), packed)
+
+
+def together(path: str, pieces: Sequence[Piece]) -> Piece:
+    """Return pieces that make up a whole file as one, for a shelf."""
+    joined = as_one(pieces)
+    data = _unpack(path, joined.packed)
+    return replace(joined, sha256=hashlib.sha256(data).hexdigest(), crc=isal_zlib.crc32(data))
 
 
 def put_part(request: SubjectRequest, path: str, seq: int, data: bytes, records: int) -> None:
@@ -218,10 +225,10 @@ def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
     """
     known = {entry.shelf for entry in besides}
     parts = BundlePart.objects.filter(bundle=bundle, path=SHELF).exclude(seq__in=known)
-    return [_on_shelf(path, piece, part.seq) for part in parts for path, piece in _open_shelf(bundle, part).items()]
+    return [on_shelf(path, piece, part.seq) for part in parts for path, piece in _open_shelf(bundle, part).items()]
 
 
-def _on_shelf(path: str, piece: Piece, seq: int) -> Entry:
+def on_shelf(path: str, piece: Piece, seq: int) -> Entry:
     method = _method(path)
     size = len(piece.packed) + (len(DEFLATE_END) if method == DEFLATED else 0)
     return Entry(path, method, piece.crc, piece.length, size, piece.sha256, piece.records, seq)

@@ -30,6 +30,8 @@ from portal.vault import keys, objects
 
 CHUNK_SECONDS = 8.0
 CHUNK_EVENTS = 1_000_000
+# Files of no more than this together are one object of the archive.
+SMALL_BYTES = 32 * 1024 * 1024
 # Reading, writing and compressing let go of the interpreter for most of the time.
 HANDS = 2
 PROVIDED_UNDER = (Basis.CONSENT, Basis.CONTRACT)
@@ -56,21 +58,31 @@ def write_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     if request.format == Format.PARQUET:
         bundle.put_shelf(request, seq, {path: piece for files in found for path, piece in files.items()})
     else:
-        _put_joined(request, seq, found)
+        _put_joined(request, seq, found, whole=not after and len(found) == len(days))
     done = cursor.get("done", 0) + len(found)
     if len(found) == len(days):
         return None
     return {"after": days[len(found) - 1].day.isoformat(), "done": done, "total": done + len(days) - len(found)}
 
 
-def _put_joined(request: SubjectRequest, seq: int, found: list[Files]) -> None:
-    """Put what the days add to each file as one piece of it."""
+def _put_joined(request: SubjectRequest, seq: int, found: list[Files], *, whole: bool) -> None:
+    """Put what the days add to each file as one piece of it; files that are whole with it lie together."""
     pieces: dict[str, list[Piece]] = defaultdict(list)
     for files in found:
         for path, piece in files.items():
             pieces[path].append(piece)
+    if whole and sum(piece.length for each in pieces.values() for piece in each) <= SMALL_BYTES:
+        files = {path: bundle.together(path, [*_header(path), *each]) for path, each in pieces.items()}
+        bundle.put_shelf(request, seq, files)
+        return
     for path, each in pieces.items():
         bundle.put_packed(request, path, seq, each)
+
+
+def _header(path: str) -> list[Piece]:
+    """Return what stands before the first event of a file."""
+    category = tables.csv_category(path)
+    return [bundle.pack(path, tables.csv_header(category), 0)] if category else []
 
 
 def _some(days: list[DayTotal]) -> list[DayTotal]:

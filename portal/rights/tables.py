@@ -152,6 +152,11 @@ def _quoted(text: str) -> str:
     return '"' + (safe(text) or "").replace('"', '""') + '"'
 
 
+def csv_category(path: str) -> str:
+    """Return the category of whose events this is the CSV file, empty if it is none."""
+    return path.removeprefix("data/").removesuffix(".csv") if path.startswith("data/") and path.endswith(".csv") else ""
+
+
 def csv_header(category: str) -> bytes:
     return (",".join(columns_of(category)) + "\n").encode()
 

@@ -19,6 +19,8 @@ from portal.rights.values import Cursor
 FOLDER = "receipts/"
 SCRIPT, KEYS = f"{FOLDER}verify_receipt.py", f"{FOLDER}ledger.vkey"
 TOGETHER = 50
+# Where their shelves stand, each under the number of its first entry; behind all others.
+SHELVES = 4_000_000
 CHUNK_SECONDS = 8.0
 
 
@@ -31,8 +33,8 @@ def write_receipts(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     ends, done = time.monotonic() + CHUNK_SECONDS, cursor.get("done", 0)
     for start in range(0, len(left), TOGETHER):
         some = left[start : start + TOGETHER]
-        for path, data in files_of(request.subject_id, some):
-            bundle.put_part(request, path, 0, data, 1)
+        files = {path: bundle.whole(path, data, 1) for path, data in files_of(request.subject_id, some)}
+        bundle.put_shelf(request, SHELVES + some[0], files)
         if time.monotonic() > ends and some[-1] != left[-1]:
             return {"after": some[-1], "done": done + start + len(some), "total": done + len(left)}
     return None
@@ -44,10 +46,11 @@ def _begin(request: SubjectRequest, indices: Collection[int]) -> None:
         # A copy without some proofs is better than none; they are marked as pending.
         with suppress(OSError):
             ledger.settle_and_sign()
-    bundle.put_part(request, SCRIPT, 0, Path(verify_receipt.__file__).read_bytes(), 1)
+    files = {SCRIPT: bundle.whole(SCRIPT, Path(verify_receipt.__file__).read_bytes(), 1)}
     if checkpoints.vkey_path().exists():
         keys = checkpoints.vkey_path().read_bytes()
-        bundle.put_part(request, KEYS, 0, keys, len(keys.splitlines()))
+        files[KEYS] = bundle.whole(KEYS, keys, len(keys.splitlines()))
+    bundle.put_shelf(request, SHELVES - 1, files)
 
 
 def files_of(subject_id: UUID, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
