@@ -26,11 +26,11 @@ from portal.events import reading
 from portal.events.models import Block, Segment
 from portal.outbox.models import Mail
 from portal.register.models import Retention
-from portal.rights import renewal
+from portal.rights import renewal, runner
 from portal.rights.holds import actions as holds
 from portal.rights.models import Bundle, SubjectRequest
 from portal.rights.redress import restricting
-from portal.rights.retention import proving, running, tasks, telling
+from portal.rights.retention import actions, proving, running, tasks, telling
 from portal.rights.retention.models import Month, Run, Shortening
 from portal.rights.values import Kind
 from portal.vault import keys, objects
@@ -317,6 +317,21 @@ def test_it_takes_turns_with_an_erasure(recorded):
     assert not [row for row in stored(recorded) if row["category"] == "scrolling"]
     later = carry_out(ask(recorded, Kind.ERASURE))
     assert (later.state, stored(recorded)) == ("delivered", [])
+
+
+def test_what_is_chosen_while_an_erasure_runs_is_done_the_same_day_once_it_has_ended(recorded):
+    keep(90)
+    night()
+    request = ask(recorded, Kind.ERASURE, scope=Scope(categories=frozenset({"scrolling"})))
+    runner.advance(request.pk)
+    runner.advance(request.pk)
+    actions.shorten(employee=recorded, category="pointer_movement", days=30, by=person(recorded))
+    tasks.shorten_at_once()
+    assert len(movement(recorded)) == 9, "one deletion of a person at a time"
+    carry_out(request)
+    Run.objects.update(wake_at=None)
+    tasks.shorten_at_once()
+    assert len(movement(recorded)) == 6
 
 
 def test_copies_are_not_touched_and_still_open(recorded):

@@ -65,7 +65,8 @@ def with_something(people: QuerySet[Employee]) -> QuerySet[Employee]:
 
 def wanted() -> list[UUID]:
     """Return those who chose a shorter period since."""
-    return list(Run.objects.filter(wanted=True).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    waiting = Run.objects.filter(wanted=True).exclude(wake_at__gt=Now()).order_by("pk")
+    return list(waiting.values_list("pk", flat=True)[:AT_ONCE])
 
 
 def late() -> int:

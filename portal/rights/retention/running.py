@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -92,9 +93,8 @@ def _is_begun(run: Run) -> bool:
 def _settle(run: Run, plan: Plan) -> None:
     """Write down that a day was gone through."""
     before = planning.done_from_json(run.kept["done"])
-    if plan.done == before or not plan.done:
-        return run.let_go(finished_on=plan.on)
-    return run.let_go(finished_on=plan.on, sealed=run.seal(_kept(before, plan)))
+    changed = {} if plan.done.items() <= before.items() else {"sealed": run.seal(_kept(before, plan))}
+    run.let_go(finished_on=plan.on, **changed)
 
 
 def _kept(before: planning.Done, plan: Plan) -> dict[str, Any]:
@@ -105,16 +105,22 @@ def _begin(run: Run, scopes: Sequence[Scope], plan: Plan) -> None:
     """Make the new keys, then put up the fences and switch in one commit; one deletion of a person at a time."""
     old = _turn(Gate.objects.get(pk=run.pk))
     new = keys.begin_epoch(run.pk, old, plan.due.touched)
-    with run.fenced():
+    with transaction.atomic():
+        # The gate's row before any other: so does whoever chooses a shorter period meanwhile.
         if _turn(gate.hold_exclusive(run.pk)) != old:
             raise Wait(0)
+        _switch(run, scopes, plan, old, new)
+    run.refresh_from_db()
+
+
+def _switch(run: Run, scopes: Sequence[Scope], plan: Plan, old: int, new: int) -> None:
+    with run.fenced():
         ageing.fence_off(subject_id=run.pk, scopes=scopes, key_epoch=new)
         sealed = run.seal({"done": run.kept["done"], "plan": plan.to_json()})
         changed = {"state": Run.State.RUNNING, "old_epoch": old, "new_epoch": new, "sealed": sealed}
         Run.objects.held(run).update(**changed)
         # What is added to a copy that is being made is sealed under the new key as well.
         Bundle.objects.filter(subject_id=run.pk, epoch=old).update(epoch=new)
-    run.refresh_from_db()
 
 
 def _turn(row: Gate) -> int:
@@ -208,7 +214,7 @@ class _Attempt:
     ) -> bool:
         if isinstance(error, Wait | Closed):
             seconds = error.seconds if isinstance(error, Wait) else runner.CLOSED_SECONDS
-            self.run.let_go(wake_at=_later(seconds))
+            self.run.let_go(wake_at=_later(seconds), **self._still())
         elif isinstance(error, Exception) and not isinstance(error, Fenced):
             self._failed(error)
         return isinstance(error, (Wait, Closed, Fenced, *runner.KNOWN))
@@ -217,7 +223,11 @@ class _Attempt:
         log.warning("retention of %s: attempt %s failed: %s", self.run.pk, self.run.attempt, type(error).__name__)
         seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 4 ** min(self.run.failures, 8))
         reason = runner.readable(error)[:200]
-        self.run.let_go(wake_at=_later(seconds), failures=self.run.failures, reason=reason)
+        self.run.let_go(wake_at=_later(seconds), failures=self.run.failures, reason=reason, **self._still())
+
+    def _still(self) -> dict[str, bool]:
+        """Return that somebody still wants it done at once, if nothing of it has begun."""
+        return {"wanted": True} if self.run.wanted else {}
 
 
 def _later(seconds: float) -> Any:
