@@ -110,6 +110,7 @@ def test_a_phone_number_is_taken_out_however_it_is_written(found):
         "Order 2026/00123",
         "192.168.100.200",
         "1 234 567 890 EUR",
+        "commit 3f0301234567ab",
         "Logs since 1732261592123",
         "Room 4.12, floor 3",
         "Budget 2026-2027 v2.10",

@@ -81,12 +81,18 @@ def cards_and_phones(plain: str) -> Iterator[Span]:
             continue
         groups = _groups(plain, run)
         plus = plain[run.start()] == "+"
+        is_part = len(groups) == 1 and _in_a_word(plain, run.start(), run.end())
         at = 0
         while at < len(groups):
-            taken = _card(groups, at) or _phone(groups, at, plus and at == 0)
+            taken = _card(groups, at) or (0 if is_part else _phone(groups, at, plus and at == 0))
             if taken:
                 yield groups[at].start - (plus and at == 0), groups[at + taken - 1].end
             at += taken or _date(groups, at) or 1
+
+
+def _in_a_word(plain: str, start: int, end: int) -> bool:
+    """Return whether letters stand on both sides, as in a digest: such digits are no phone number."""
+    return plain[max(0, start - 1) : start].isalpha() and plain[end : end + 1].isalpha()
 
 
 def _groups(plain: str, run: re.Match[str]) -> list[Group]:
