@@ -46,19 +46,27 @@ class Line:
     token: str
     app: str
     source: str
+    device: str
     purposes: list[str]
     fields: list[tuple[str, Any]]
     query: str
 
 
-def of_page(found: EventPage, zone: ZoneInfo, sources: Mapping[str, str]) -> list[Line]:
-    purposes = dict(Purpose.objects.values_list("key", "title"))
-    return [_line(row, rank, zone, sources, purposes) for row, rank in zip(found.rows, found.ranks, strict=True)]
+@dataclass(frozen=True)
+class Names:
+    """What sources, purposes and devices are called."""
+
+    sources: Mapping[str, str]
+    purposes: Mapping[str, str]
+    devices: Mapping[str, str]
 
 
-def _line(
-    row: Mapping[str, Any], rank: int, zone: ZoneInfo, sources: Mapping[str, str], purposes: Mapping[str, str]
-) -> Line:
+def of_page(found: EventPage, zone: ZoneInfo, sources: Mapping[str, str], devices: Mapping[str, str]) -> list[Line]:
+    names = Names(sources, dict(Purpose.objects.values_list("key", "title")), devices)
+    return [_line(row, rank, zone, names) for row, rank in zip(found.rows, found.ranks, strict=True)]
+
+
+def _line(row: Mapping[str, Any], rank: int, zone: ZoneInfo, names: Names) -> Line:
     return Line(
         at=datetime.fromtimestamp(row["t"] // 1000, UTC).astimezone(zone),
         millisecond=f"{row['t'] % 1000:03d}",
@@ -66,8 +74,9 @@ def _line(
         category=words.category(row["category"]),
         token=charts.TOKENS.get(row["category"], charts.DROPPED_TOKEN),
         app=row.get("in_app") or row.get("app") or "",
-        source=sources.get(row["source"], row["source"]),
-        purposes=[purposes.get(key, key) for key in row["purposes"].split(",") if key],
+        source=names.sources.get(row["source"], row["source"]),
+        device=names.devices.get(row["collector"], ""),
+        purposes=[names.purposes.get(key, key) for key in row["purposes"].split(",") if key],
         fields=[(name, row[name]) for name in FIELDS if row.get(name) is not None],
         query=urlencode({"t": row["t"], "rank": rank}),
     )

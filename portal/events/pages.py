@@ -279,15 +279,16 @@ def events(owner: Employee, shown: Mapping[str, Any], opened: OpenDay) -> dict[s
     found = reading.page_of(opened, wanted, (page - 1) * PAGE, PAGE)
     if page > 1 and not found.rows:
         raise Http404
+    devices = called(owner.pk, found.collectors)
     return {
         **_timeline(owner, shown, opened),
-        "lines": lines.of_page(found, zone, shown["titles"]),
+        "lines": lines.of_page(found, zone, shown["titles"], devices),
         "total": found.total,
         "is_filtered": wanted != Filter(),
         "only_app": ", ".join(map(app_name, sorted(wanted.apps or ()))),
         "meant": meaning.meant(shown["span"], wanted) if wanted != Filter() else "",
         "apps": [(app, meaning.query(shown["span"], app=[app])) for app in found.apps],
-        "devices": list(called(owner.pk, found.collectors).items()),
+        "devices": list(devices.items()),
         "pager": _pager(shown["asked"], page, found.total),
     }
 

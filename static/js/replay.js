@@ -26,7 +26,7 @@
   const JUMP = 5000;
 
   const time = new Intl.DateTimeFormat(document.documentElement.lang, {
-    timeZone: words.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
+    timeZone: words.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
   });
 
   // Points from `start` to `end` are had, in order; `next` is where the following portion begins, null at the end.

@@ -56,6 +56,7 @@ def test_each_field_is_shown_with_its_bytes_and_what_it_means(look, put, sealed)
     if sealed:
         call_command("seal_segments", verbosity=0)
     said = look()
+    assert "Event 1 of 1 of this day, from bot" in said
     assert "Pointer moved at 512, 300.5" in said
     assert "How many pixels from the left edge" in said
     assert "10:30:00.000 where you are" in said

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from portal.events import words
+from portal.events.called import called
 from portal.events.openday import OpenDay, open_day
 from portal.events.raw import meanings, records
 from portal.events.raw.records import Field, Record
@@ -57,8 +58,9 @@ def _query(opened: OpenDay, position: int) -> str:
 
 
 def _shown(record: Record, owner: Employee) -> dict[str, Any]:
-    zone = ZoneInfo(owner.time_zone)
+    zone, sender = ZoneInfo(owner.time_zone), record.row["collector"]
     return {
+        "device": called(owner.pk, [sender])[sender],
         "says": words.event(record.row),
         "typed": meanings.typed(record.row),
         "has_key": bool(record.row.get("key")),
