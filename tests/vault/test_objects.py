@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -198,6 +198,13 @@ class TestS3(ObjectTests):
             objects.put(name, b"x")
         assert list(objects.names()) == wanted
         assert list(objects.names("segments/b")) == wanted[16:]
+
+    @pytest.mark.drill
+    def test_so_is_one_of_more_than_a_thousand(self):
+        wanted = [f"segments/{n // 100:02}/{n:04}" for n in range(1234)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: objects.put(name, b"x"), wanted))
+        assert list(objects.names("segments")) == wanted
 
     def test_an_upload_that_arrives_damaged_is_refused(self, monkeypatch):
         objects.put("a/b", b"before")
