@@ -58,8 +58,11 @@
       || element.hasAttribute("data-private");
   };
 
-  // A component that is closed to scripts may hold a password field: nothing of it is taken.
-  const isClosed = (element) => element.localName.includes("-") && !element.shadowRoot;
+  // A component that is closed to scripts may hold a password field: nothing of it is taken. What has the keyboard
+  // though it cannot have it by itself is one too.
+  const isClosed = (element) => !element.shadowRoot && (element.localName.includes("-")
+    || (element === document.activeElement && element !== document.body && element.tabIndex < 0
+      && !element.hasAttribute("tabindex") && !element.isContentEditable));
 
   const isWithinSecret = (element) => {
     if (isClosed(element)) return true;
@@ -453,12 +456,15 @@
     return { device_name: `${known} on ${os}`.slice(0, 60), os: os.slice(0, 60), os_account: account };
   };
 
+  let tries = 0;
+
   const confirmed = async (begun) => {
+    const mine = tries += 1;
     const grant = { grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: begun.device_code };
     const until = Date.now() + begun.expires_in * 1000;
     let wait = begun.interval * 1000;
     let over = TEXTS.lapsed;
-    while (box.open && !held() && Date.now() < until) {
+    while (box.open && mine === tries && !held() && Date.now() < until) {
       await pause(wait);
       const answer = await form("token", grant);
       const said = await answer.json();
@@ -467,7 +473,7 @@
       if (said.error === "slow_down") wait += 5_000;
       else if (said.error !== "authorization_pending") break;
     }
-    if (!held()) joining.replaceChildren(over);
+    if (!held() && mine === tries) joining.replaceChildren(over);
   };
 
   const join = async () => {

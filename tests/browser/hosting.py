@@ -13,6 +13,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tick
 <p><label>Card <input id="card" autocomplete="billing cc-number"></label></p>
 <div data-private><p><label>Customer <input id="customer"></label></p>
 <button type="button" id="call">Call</button></div>
+<x-vault><template shadowrootmode="closed"><input aria-label="Secret"></template></x-vault>
+<div id="vault"><template shadowrootmode="closed"><input aria-label="Secret"></template></div>
 </form></main></body></html>"""
 POLICY = (
     "default-src 'none'; script-src {portal}; connect-src {portal}; img-src data:; base-uri 'none'; "

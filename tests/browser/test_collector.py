@@ -100,6 +100,9 @@ def use(page):
     page.locator("#card").press_sequentially("999")
     page.locator("#customer").press_sequentially("zzz")
     page.locator("#call").click()
+    for closed in ("x-vault", "#vault"):
+        page.locator(closed).click(position={"x": 20, "y": 10})
+        page.keyboard.type("77")
     page.mouse.move(200, 5)
     page.mouse.move(200, 500, steps=40)
     page.evaluate("history.pushState({}, '', '/tickets/8?customer=Kim#note')")
@@ -111,7 +114,7 @@ def test_what_is_allowed_arrives_and_what_is_private_never_does(page, live_serve
     hold(page, permit(ada, application, [*KINDS, "keystroke_content"]))
     page.goto(f"{application}/tickets/7?token=secret#part")
     badge(page, "recording")
-    boxes = [page.locator(each).bounding_box() for each in ("#password", "#card", "#customer", "#call")]
+    boxes = [page.locator(each).bounding_box() for each in ("#password", "#card", "#customer", "#call", "x-vault")]
     use(page)
     page.goto("about:blank")
     until(page, BatchReceipt.objects.exists)
