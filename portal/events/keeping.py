@@ -23,6 +23,7 @@ from consent.values import CATEGORIES, DecisionKind
 from portal.people.models import Employee
 from portal.register.models import Retention
 
+CONTENT, TYPING = "keystroke_content", "keystroke_timing"
 YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)
 Pair = tuple[str, str]  # (purpose, category)
 Expired = dict[str, frozenset[str]]  # category -> the purposes that it is no longer kept for
@@ -134,6 +135,13 @@ class Periods:
 
     def ends(self, category: str, day: date) -> date | None:
         """Return the day on which a day's data of a category is deleted; None where some purpose states no end."""
+        if category == CONTENT:
+            # A typed character stands in a key event and goes with it at the latest.
+            both = (self._ends(CONTENT, day), self._ends(TYPING, day))
+            return min(filter(None, both), default=None)
+        return self._ends(category, day)
+
+    def _ends(self, category: str, day: date) -> date | None:
         found = [self.end(purpose, category, day) for purpose in self.purposes(category)]
         return None if None in found else max(filter(None, found), default=None)
 

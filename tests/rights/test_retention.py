@@ -22,7 +22,7 @@ from consent.models import Gate, LedgerLeaf
 from consent.note import Verifier
 from consent.values import CATEGORIES, Scope
 from portal.audit.models import Act
-from portal.events import reading
+from portal.events import keeping, reading
 from portal.events.models import Block, Segment
 from portal.outbox.models import Mail
 from portal.register.models import Retention
@@ -418,6 +418,16 @@ def test_the_pages_of_a_day_name_the_day_that_the_job_keeps_to(client, mine):
     for days in (30, 90):
         goes = day + days * DAY
         assert f"{goes:%-d %B %Y}" in page
+
+
+def test_a_typed_character_goes_with_its_key_and_the_pages_say_so(client, mine):
+    shorten(client, 7, "keystroke_timing")
+    assert [row["t"] >= at(7, 0) for row in stored(mine) if row.get("key")] == [True, True]
+    day = reading.stored_days(mine.pk)[-1]
+    page = client.get(f"/people/{mine.pk}/data/{day}/").content.decode()
+    assert f"{day + 7 * DAY:%-d %B %Y}" in page
+    periods = keeping.of(mine)
+    assert periods.ends("keystroke_content", day) == periods.ends("keystroke_timing", day) == day + 7 * DAY
 
 
 def test_somebody_elses_form_changes_nobody_else(client, mine):
