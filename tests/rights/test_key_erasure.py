@@ -27,6 +27,7 @@ from portal.vault import cache, kek, objects
 from portal.vault.cipher import Damaged, WrongKey
 from portal.vault.keys import KeyGone
 from portal.vault.models import SubjectKey
+from tests.failing import MOMENTS, Killed, failing
 from tests.rights.conftest import ask, at, carry_out, person, stored
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -215,3 +216,16 @@ def test_the_certificate_comes_only_after_the_renewal(two_purposes, settings):
     assert kek.newest().id != old
     for file in settings.KEK_FILES:
         assert old.hex() not in Path(file).read_text()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_renewal_that_dies_before_it_is_written_down_is_done_again_by_the_next(two_purposes, settings, moment):
+    request = ask(two_purposes, Kind.ERASURE)
+    with failing([(kek, "renew")], 1, moment), pytest.raises(Killed):
+        carry_out(request)
+    assert SubjectRequest.objects.get(pk=request.pk).state == "processing"
+    before = kek.newest().id.hex()
+    assert carry_out(request).state == "delivered"
+    for file in settings.KEK_FILES:
+        assert list(json.loads(Path(file).read_text())["keys"]) == [kek.newest().id.hex()] != [before]
+    assert set(SubjectKey.objects.values_list("kek_id", flat=True)) == {kek.newest().id.hex()}
