@@ -37,7 +37,7 @@ def test_every_make_target_that_the_documents_name_exists():
 
 def test_every_command_that_the_readme_shows_exists():
     there = {path.stem for path in ROOT.glob("*/management/commands/*.py")}
-    there |= {path.stem for path in ROOT.glob("portal/**/management/commands/*.py")} | {"migrate"}
+    there |= {path.stem for path in ROOT.glob("portal/**/management/commands/*.py")} | {"migrate", "check"}
     assert set(re.findall(r"manage\.py ([a-z_]+)", TEXT)) <= there
 
 
