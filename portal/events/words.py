@@ -26,7 +26,7 @@ DROPPED: Words = {
     "before_grant": gettext_lazy("it was from before you were told or said yes"),
     "paused": gettext_lazy("you had paused"),
     "restricted": gettext_lazy("you had restricted it"),
-    "erased": gettext_lazy("it belongs to what you deleted"),
+    "erased": gettext_lazy("it belongs to what you deleted, or is older than it may be kept"),
     "blocked_app": gettext_lazy("the app is blocked or private"),
     "unlisted_app": gettext_lazy("the app is not on the list of those that may be recorded"),
     "off_hours": gettext_lazy("it was outside your working hours"),
