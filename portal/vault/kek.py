@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -16,7 +17,12 @@ from portal.vault.kekfile import Keks
 from portal.vault.models import SubjectKey
 
 KEYS = "keys"
-CHUNK = 500
+CHUNK = 2000
+# Built by the ORM, a row's own value in each line of it, this took ten times as long as all the rest.
+REWRAPPED = """
+UPDATE vault_subjectkey k SET kek_id = %s, wrapped = fresh.wrapped
+  FROM unnest(%s::bigint[], %s::bytea[]) fresh(id, wrapped) WHERE k.id = fresh.id
+"""
 # Names of advisory locks in `keys`: who wraps holds the first shared; one renewal at a time holds the second.
 WRAPPING = 0x4461_796C_0001
 RENEWING = 0x4461_796C_0002
@@ -107,7 +113,8 @@ def _rewrap(fresh: Key, most: int) -> int:
     rows = list(stale)
     for row in rows:
         wrap(fresh, row, unwrap(row))
-    SubjectKey.objects.bulk_update(rows, ["kek_id", "wrapped"])
+    if rows:
+        _execute(REWRAPPED, fresh.id.hex(), [row.pk for row in rows], [row.wrapped for row in rows])
     return len(rows)
 
 
@@ -133,9 +140,9 @@ def _one_at_a_time() -> Iterator[None]:
         _execute("SELECT pg_advisory_unlock(%s)", RENEWING)
 
 
-def _execute(sql: str, name: int) -> None:
+def _execute(sql: str, *given: Any) -> None:
     with connections[KEYS].cursor() as cursor:
-        cursor.execute(sql, [name])
+        cursor.execute(sql, given)
 
 
 def _place(row: SubjectKey) -> bytes:
