@@ -32,10 +32,13 @@ from tests.rights.conftest import ask, at, carry_out, make_events, store, stored
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 
-@pytest.fixture(params=["files", "s3"])
+EITHER = pytest.mark.parametrize("kept", ["files", "s3"], indirect=True)
+
+
+@pytest.fixture
 def kept(request, recorded):
     """Ada's three days, sealed, and a copy of them; in files or on S3."""
-    if request.param == "s3":
+    if getattr(request, "param", "files") == "s3":
         request.getfixturevalue("on_s3")
     call_command("seal_segments", stdout=io.StringIO())
     carry_out(ask(recorded))
@@ -59,6 +62,7 @@ def names_of(employee):
     return list(Segment.objects.for_subject(employee.pk).order_by("day").values_list("name", flat=True))
 
 
+@EITHER
 def test_a_whole_vault_is_whole(kept):
     there = len(list(objects.names()))
     found, code = check()
@@ -69,6 +73,7 @@ def test_a_whole_vault_is_whole(kept):
     assert check("--names-only")[0]["opened"] == 0
 
 
+@EITHER
 def test_what_a_row_names_and_is_not_there_is_missing_and_is_never_mended_by_deleting(kept):
     gone = names_of(kept)[1]
     objects.delete(gone)
@@ -104,6 +109,7 @@ def test_a_row_of_another_generation_than_its_object_is_shut(kept):
     assert check()[0]["names"] == {"shut": [names_of(kept)[0]]}
 
 
+@EITHER
 def test_what_no_row_names_goes_only_when_asked_and_only_when_it_is_old(kept):
     before = stored(kept)
     first = names_of(kept)[0]
