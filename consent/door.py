@@ -1,8 +1,9 @@
 """How a source cuts titles and addresses before anything of it is kept: rules as JSON has them, and which are stricter.
 
 `{"version": n, "titles": {"keep": "all" | "first_part" | "words" | "nothing", "words": [...], "apps": {app: keep}},
-"urls": {"keep": "path" | "path_without_ids" | "host", "query": [...]}}`. Where nothing is said the rules that hold for
-everybody do: of a title all but what looks like an address, account, card or phone number, of an address no query.
+"urls": {"keep": "all" | "path" | "path_without_ids" | "host", "query": [...]}}`. Where nothing is said the rules that
+hold for everybody do: of a title all but what looks like an address, account, card or phone number, of an address all
+but names and passwords.
 Pure functions.
 """
 
@@ -14,8 +15,8 @@ from functools import lru_cache, reduce
 from json import dumps, loads
 from typing import Any
 
-# From the strictest on: the host alone, the path with what looks like an id taken out, the whole path.
-LEVELS = ("host", "path_without_ids", "path")
+# From the strictest on: the host alone, the path with what looks like an id taken out, the whole path, the address.
+LEVELS = ("host", "path_without_ids", "path", "all")
 KEEPS = ("all", "first_part", "words", "nothing")
 NO_WORDS: frozenset[str] = frozenset()
 
@@ -41,13 +42,15 @@ NO_TITLE = Titles(words=NO_WORDS)
 
 @dataclass(frozen=True)
 class Urls:
-    """What of an address is kept beside its host."""
+    """What of an address is kept beside its host; `query` are the parameters that stay where others are cut."""
 
-    keep: str = "path"
+    keep: str = "all"
     query: frozenset[str] = NO_WORDS
 
     def meet(self, other: Urls) -> Urls:
         """Return what both would keep."""
+        if "all" in (self.keep, other.keep):
+            return other if self.keep == "all" else self
         return Urls(min(self.keep, other.keep, key=LEVELS.index), self.query & other.query)
 
 
@@ -98,9 +101,14 @@ def _read(text: str) -> Redaction:
     return Redaction(
         _titles(titles.get("keep", "all"), words),
         {app: _titles(keep, words) for app, keep in titles.get("apps", {}).items()},
-        Urls(urls.get("keep", "path"), frozenset(each.casefold() for each in urls.get("query", ()))),
+        _urls(urls.get("keep", ""), urls.get("query", ())),
         int(said.get("version", 0)),
     )
+
+
+def _urls(keep: str, query: Iterable[str]) -> Urls:
+    named = frozenset(each.casefold() for each in query)
+    return Urls(keep or ("path" if named else "all"), named)
 
 
 def _titles(keep: str, words: Iterable[str]) -> Titles:

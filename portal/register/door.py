@@ -41,15 +41,18 @@ class TitlesPart(Part):
 
 
 class UrlsPart(Part):
-    """What is kept of an address beside its host; `query` names the parameters that stay."""
+    """What is kept of an address beside its host; `query` names the parameters that stay where others are cut."""
 
-    keep: Literal["host", "path_without_ids", "path"] = "path"
+    keep: Literal["host", "path_without_ids", "path", "all"] | None = None
     query: list[Word] = []
 
     @model_validator(mode="after")
     def _query(self) -> UrlsPart:
         if self.query and self.keep == "host":
             message = "`keep: host` keeps no query: remove `query`"
+            raise ValueError(message)
+        if self.query and self.keep == "all":
+            message = "`keep: all` keeps every parameter: remove `query`, or keep less"
             raise ValueError(message)
         return self
 
@@ -73,7 +76,7 @@ def stored(part: RedactionPart | None) -> dict[str, Any]:
             **({"apps": dict(sorted(titles.apps.items()))} if titles.apps else {}),
         },
         "urls": {
-            **({"keep": urls.keep} if urls.keep != "path" else {}),
+            **({"keep": urls.keep} if urls.keep not in (None, "all") else {}),
             **({"query": sorted(set(urls.query))} if urls.query else {}),
         },
     }

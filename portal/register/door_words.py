@@ -64,6 +64,8 @@ def _title(rule: Titles) -> str:
 def addresses(rule: Urls) -> str:
     if rule.keep == "host":
         return _("Of addresses of pages is kept: the name of the host, nothing else.")
+    if rule.keep == "all":
+        return _("Addresses of pages are kept as they were sent; names and passwords in them are cut off before.")
     kept = {
         "path": _("Of addresses of pages is kept: the name of the host and the path."),
         "path_without_ids": _(

@@ -14,7 +14,7 @@ from consent.door import Redaction, Titles, Urls
 from portal.events.minimising import numbers, patterns, titles, urls
 from portal.events.minimising.door import folded
 
-ALL, PATH = Titles(), Urls()
+ALL, PATH = Titles(), Urls("path")
 
 
 def clean(text, rules=ALL):
@@ -228,7 +228,8 @@ RULES = st.builds(
     Redaction,
     st.sampled_from([ALL, Titles(True), Titles(words=frozenset({"call", "paid"})), door.NO_TITLE]),
     st.just({}),
-    st.builds(Urls, st.sampled_from(door.LEVELS), st.sampled_from([frozenset(), frozenset({"q", "d"})])),
+    st.just(Urls())
+    | st.builds(Urls, st.sampled_from(door.LEVELS[:-1]), st.sampled_from([frozenset(), frozenset({"q", "d"})])),
 )
 
 
@@ -267,3 +268,10 @@ def test_the_longest_text_is_gone_through_at_once(text):
 
 def test_a_blocked_app_is_known_however_its_name_is_spelt():
     assert len({folded(each) for each in ("KeePass", "keepass", " KEEPASS.EXE ", "ＫｅｅＰａｓｓ", "KeePass.exe")}) == 1
+
+
+def test_without_a_rule_an_address_stays_as_it_was_sent_but_for_names_and_passwords():
+    assert urls.cut("https://x.org/a;b/c%20d?q=1&r=2#f", Urls()) == "https://x.org/a;b/c%20d?q=1&r=2#f"
+    assert urls.cut("https://ada:secret@x.org/?q=1", Urls()) == "https://x.org/?q=1"
+    assert urls.cut("data:text/plain,secret", Urls()) == "data:"
+    assert urls.cut("/a?q", Urls()) == "/a?q"

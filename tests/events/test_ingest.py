@@ -35,7 +35,7 @@ ALL = [
     {"type": "keyup", "code": "KeyA"},
     {"type": "focus", "app": "editor", "title": '=1+1 \U0001f600 \\ "quoted"', "private": False},
     {"type": "blur", "app": "editor"},
-    {"type": "navigate", "url": "https://example.org/q=a:b"},
+    {"type": "navigate", "url": "https://example.org/?q=a:b"},
 ]
 ADDED = {"category", "source", "collector", "in_app", "purposes", "key_purposes", "screen_w", "screen_h"}
 

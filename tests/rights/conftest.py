@@ -43,7 +43,7 @@ def make_events(t, n=3):
         {"t": t + 10, "type": "pointerdown", "x": -3, "y": 2.5, "button": 0, "screen": [1920, 1080]},
         {"t": t + 20, "type": "wheel", "deltaX": 0, "deltaY": -120.5},
         {"t": t + 1000, "type": "keydown", "code": "KeyA", "key": "=", "seq": 7},
-        {"t": t + 1100, "type": "navigate", "url": "https://example.org/q=1"},
+        {"t": t + 1100, "type": "navigate", "url": "https://example.org/?q=1"},
     ]
     return base + [{"t": t + 2000 + i, "type": "pointermove", "x": i, "y": i * 2} for i in range(n)]
 

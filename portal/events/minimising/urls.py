@@ -1,4 +1,4 @@
-"""Cuts addresses of pages: query, fragment, names and passwords always, the rest as the rules say."""
+"""Cuts addresses of pages: names and passwords always, the rest as the rules say."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def cut(url: str, rules: Urls) -> str:
     plain = url.strip(_ENDS).translate(_LEFT_OUT)
     found = _SCHEME.match(plain)
     if found is None and plain[:2].strip("/\\"):
+        if rules.keep == "all":
+            return plain
         return (CUT if plain else "") if rules.keep == "host" else _path(plain, rules)
     scheme = found[0] if found else ""
     if found and found[1].lower() not in HOSTED:
@@ -39,6 +41,8 @@ def cut(url: str, rules: Urls) -> str:
     slashes = "//"[: len(plain) - len(scheme) - len(rest)]
     end = min((place for place in map(rest.find, "/\\?#") if place >= 0), default=len(rest))
     host = rest[:end].rpartition("@")[2]
+    if rules.keep == "all":
+        return f"{scheme}{slashes}{host}{rest[end:]}"
     host = host if not rest[:end] or _HOST.fullmatch(host) else CUT
     return f"{scheme}{slashes}{host}{_path(rest[end:], rules) if rules.keep != 'host' else ''}"
 
