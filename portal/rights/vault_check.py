@@ -157,6 +157,10 @@ def _orphan(name: str, old: bool, how: Check, found: Found) -> None:
     if not old:
         found.young += 1
         return
+    if not objects.is_name(name):
+        # Somebody else put it there: they are told of it, and nothing of ours touches it.
+        found.orphans.append(name)
+        return
     if not objects.exists(name):
         return
     found.orphans.append(name)

@@ -103,8 +103,13 @@ def _storage() -> Storage:
     return storages["vault"]
 
 
+def is_name(name: str) -> bool:
+    """Return whether an object can have this name: others may lie in the storage, and none of them is ours."""
+    return len(name) <= LONGEST and SAFE.fullmatch(name) is not None
+
+
 def _check(name: str) -> None:
-    if len(name) > LONGEST or not SAFE.fullmatch(name):
+    if not is_name(name):
         raise UnsafeName(name)
 
 

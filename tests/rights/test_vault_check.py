@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -132,6 +133,18 @@ def test_what_no_row_names_goes_only_when_asked_and_only_when_it_is_old(kept):
     assert not set(strays) & set(objects.names())
     assert check(*NOW)[1] == 0
     assert stored(kept) == before
+
+
+@EITHER
+def test_what_somebody_put_there_under_a_name_that_is_none_of_ours_stops_no_check(kept):
+    for name in ("a file", "segments/..data", ".hidden"):
+        storages["vault"].save(name, ContentFile(b"not ours"))
+    gone = names_of(kept)[0]
+    objects.delete(gone)
+    for _time in range(2):
+        found, code = check("--repair", *NOW)
+        assert (code, found["orphans"], found["missing"], found["removed"]) == (1, 3, 1, 0)
+    assert storages["vault"].exists("a file")
 
 
 def test_nothing_is_removed_while_the_site_is_closed(kept, monkeypatch):
