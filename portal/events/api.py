@@ -185,12 +185,14 @@ def _permissions(keeper: Gatekeeper, app: str) -> dict[str, object]:
     moment = timezone.now()
     now = round(moment.timestamp() * 1000)
     verdicts = {category: keeper.now(category, now, app) for category in CATEGORIES}
-    until = keeper.state.paused_until(now)
+    # A collector that its person does not let send is told that alone: nothing of their pauses, days off or answers.
+    shut = bool(keeper.device)
+    until = None if shut else keeper.state.paused_until(now)
     return {
         "subject": keeper.state.subject_id,
         "source": keeper.source,
         "paused_until": datetime.fromtimestamp(until / 1000, UTC) if until else None,
-        "day_off_until": off_until(keeper.state.days_off, keeper.zone, moment),
+        "day_off_until": None if shut else off_until(keeper.state.days_off, keeper.zone, moment),
         "categories": {
             category: {
                 "allowed": not verdict.reason,
@@ -199,5 +201,5 @@ def _permissions(keeper: Gatekeeper, app: str) -> dict[str, object]:
             }
             for category, verdict in verdicts.items()
         },
-        "apps": _apps(keeper.door, keeper.purposes),
+        "apps": _apps(keeper.door, () if shut else keeper.purposes),
     }

@@ -180,9 +180,12 @@ class Gatekeeper:
         return Verdict(max(reasons, key=ORDER.__getitem__, default=Withheld.NOT_PERMITTED).value)
 
     def now(self, category: str, t: int, app: str = "") -> Verdict:
-        """Answer for one app; without, for one that nothing is known of, and of typed text for each it may be from."""
-        if self.bar:
-            return Verdict(self.bar)
+        """Answer for one app; without, for one that nothing is known of, and of typed text for each it may be from.
+
+        Whoever holds a collector that its person does not let send learns that alone, and nothing of their answers.
+        """
+        if self.device or self.bar:
+            return Verdict(self.device or self.bar)
         if app or category != CONTENT:
             return self._of_app(category, app or UNKNOWN_APP, t)
         apps = {each for flow in self.flows.get(CONTENT, ()) for each in flow.content_apps}

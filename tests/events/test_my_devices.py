@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from io import StringIO
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.idp.oidc.models import Token
@@ -14,7 +15,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from consent import journal
+from consent import actions as consent
+from consent import journal, marking
 from consent.models import LedgerState
 from portal.audit.models import Act
 from portal.events import devices, hot, ingest, reading
@@ -286,6 +288,25 @@ def test_pausing_and_resuming_does_not_stand_for_the_answer(ada, hers):
     change(hers, "pause")
     change(hers, "resume")
     assert reason(given["access_token"]) == {"device_waiting"}
+
+
+def test_who_installs_a_collector_learns_nothing_of_its_person_from_it_before_they_answered(ada):
+    hers, his = (enrol(made(each)).json()["access_token"] for each in (ada, make_employee("Ben Brink")))
+    before, of_ben = permissions(hers).json(), permissions(his).json()
+    assert (before["categories"], before["apps"]) == (of_ben["categories"], of_ben["apps"])
+    today = timezone.now().astimezone(ZoneInfo(ada.time_zone)).date()
+    consent.pause(subject_id=ada.pk, until=timezone.now() + timedelta(hours=1))
+    marking.mark(subject_id=ada.pk, days=[today], today=today)
+    assert permissions(hers).json() == before
+
+
+def test_a_paused_device_that_somebody_else_holds_tells_them_no_days_off(ada, hers):
+    token = make_collector(ada)
+    change(hers, "pause")
+    before = permissions(token).content
+    today = timezone.now().astimezone(ZoneInfo(ada.time_zone)).date()
+    marking.mark(subject_id=ada.pk, days=[today], today=today)
+    assert permissions(token).content == before
 
 
 def test_whoever_does_not_want_an_installed_collector_removes_it(ada, hers):
