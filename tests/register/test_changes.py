@@ -183,16 +183,24 @@ DOORS = [
     ),
     (
         {"redaction": STRICT},
-        {"redaction": STRICT | {"urls": {}}},
+        {"redaction": STRICT | {"urls": {"keep": "path"}}},
         "Cut less, from Desktop agent: Of addresses of pages is kept: the name of the host and the path.",
         "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host, and the path without what "
         "has digits.",
     ),
     (
-        {},
+        {"redaction": {"urls": {"keep": "path"}}},
         {"redaction": {"urls": {"query": ["page"]}}},
         "Cut less, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
         "behind a ? or # is cut off but for page; names and passwords are cut off too.",
+        "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
+        "behind a ? or #, names and passwords are cut off before they are kept.",
+    ),
+    (
+        {"redaction": {"urls": {"keep": "path"}}},
+        {},
+        "Cut less, from Desktop agent: Addresses of pages are kept as they were sent; names and passwords in them are cut "
+        "off before.",
         "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
         "behind a ? or #, names and passwords are cut off before they are kept.",
     ),
