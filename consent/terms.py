@@ -1,7 +1,7 @@
 """What a version of a notice agrees to, as machines read it: compared, so that what widens asks again. Pure functions.
 
 Terms are JSON: `purpose` {key, title, description}, `basis`, `sources` {key: {title, blocked_apps, allowed_apps,
-redaction, categories: {category: {off_hours, exact_timing, content_apps}}}}, `recipients` and `processors`
+redaction, origins, categories: {category: {off_hours, exact_timing, content_apps}}}}, `recipients` and `processors`
 [{key, name, country}], `retention` {category: days}, `expires` {} | {after_days} | {each: calendar_year}, and whatever
 else the notice says.
 Where the older terms are silent nothing can have widened; of titles and addresses silence means the rules that hold
@@ -26,7 +26,7 @@ Terms = Mapping[str, Any]
 STRICTEST = Rule()
 # Where a source is active: in `only_in` alone, or everywhere but `not_in`.
 PLACES = ("only_in", "not_in")
-AT_THE_DOOR = ("allowed_apps", "redaction")
+AT_THE_DOOR = ("allowed_apps", "redaction", "origins")
 # What each kind of cutting is about.
 CUT_IN = {"titles": "app_usage", "urls": "web_navigation"}
 MARK = "Terms (SHA-256): "
@@ -116,6 +116,7 @@ def read_rules(raw: Mapping[str, Any]) -> dict[str, Rules]:
             frozenset(said.get("not_in", ())),
             frozenset(said["allowed_apps"]) if "allowed_apps" in said else None,
             door.read(said.get("redaction")),
+            frozenset(said["origins"]) if "origins" in said else None,
         )
         for source, said in raw.items()
     }
@@ -198,12 +199,15 @@ def _more_collected(old: Terms, new: Terms) -> Iterator[Change]:
 
 
 def _more_let_in(old: Mapping[str, Any], new: Mapping[str, Any], title: str) -> Iterator[Change]:
-    """Compare whose apps pass the door, and how much of titles and addresses does, where any are collected."""
+    """Compare whose apps and pages pass the door, and how much of titles and addresses, where any are collected."""
     listed, lists = old.get("allowed_apps"), new.get("allowed_apps")
     if listed is not None and lists is None:
         yield Change(Code.RULE, "any_app", title, before=sorted(listed))
     elif listed is not None and (more := sorted(set(lists or ()) - set(listed))):
         yield Change(Code.RULE, "allowed_apps", title, after=more)
+    pages = old.get("origins")
+    if pages is not None and (more := sorted(set(new.get("origins", ())) - set(pages))):
+        yield Change(Code.RULE, "origins", title, after=more)
     before, after = (dict(each.get("redaction") or {}) for each in (old, new))
     for rule in door.read(after).beyond(door.read(before)):
         if CUT_IN[rule] in old["categories"] and CUT_IN[rule] in new["categories"]:

@@ -165,7 +165,8 @@ class Rules:
     """How a source may collect: never while one of `blocked_apps` is in front, and each category as its rule says.
 
     It does so in every country but `not_in`, or in those of `only_in` alone where it is not None; from `allowed_apps`
-    alone where they are not None, and with titles and addresses cut as `redaction` says.
+    alone where they are not None, and with titles and addresses cut as `redaction` says. Of pages in a browser it does
+    so in those of `origins` alone where they are not None.
     """
 
     blocked_apps: frozenset[str]
@@ -174,6 +175,11 @@ class Rules:
     not_in: frozenset[str] = frozenset()
     allowed_apps: frozenset[str] | None = None
     redaction: Redaction = DEFAULT
+    origins: frozenset[str] | None = None
+
+    def runs_in(self, page: str) -> bool:
+        """Return whether the page of an origin is one of those; what is no page has none."""
+        return not page or self.origins is None or page in self.origins
 
     def reaches(self, country: str) -> bool:
         return (self.only_in is None or country in self.only_in) and country not in self.not_in

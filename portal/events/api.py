@@ -119,7 +119,7 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
         limits.check("batches", writer, settings.INGEST_BATCHES_PER_MINUTE)
     raw = decode.read_body(request)
     with admission.doors.enter():
-        accepted = _accept(token, writer, batch, raw)
+        accepted = _accept(token, writer, batch, raw, _page(request))
     answer = {
         "batch": accepted.batch,
         "stored": accepted.stored,
@@ -131,7 +131,12 @@ def put_batch(request: HttpRequest, batch: UUID) -> HttpResponse:
     )
 
 
-def _accept(token: Token, writer: str, batch: UUID, raw: bytes) -> Accepted:
+def _page(request: HttpRequest) -> str:
+    """Return the origin of the page that calls, where one of another application does."""
+    return str(getattr(request, "origin_of_page", ""))
+
+
+def _accept(token: Token, writer: str, batch: UUID, raw: bytes, page: str) -> Accepted:
     envelope = decode.read_batch(raw)
     known, source, employee = _look(token, envelope.source, envelope.subject or None)
     if not token.user_id:
@@ -146,6 +151,7 @@ def _accept(token: Token, writer: str, batch: UUID, raw: bytes) -> Accepted:
         arrived=timezone.now(),
         imported=source.kind == Kind.IMPORT,
         known=known,
+        page=page,
     )
 
 
@@ -159,9 +165,8 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "", app: s
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     if state is not None:
         devices.asked(known.sender, state)
-    keeper = Gatekeeper(
-        state or GateState(employee.pk, 0, 0), named, known, employee, named.kind == Kind.IMPORT, _writer(token)
-    )
+    asks = (_writer(token), _page(request))
+    keeper = Gatekeeper(state or GateState(employee.pk, 0, 0), named, known, employee, named.kind == Kind.IMPORT, *asks)
     said = _permissions(keeper, app)
     body = msgspec.json.encode(said)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

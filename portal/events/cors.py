@@ -56,7 +56,7 @@ class CollectorOrigins:
             response = problem(403, "origin_not_listed", "The source does not list the origin of this page.")
         else:
             # The source is named in the body: who reads it holds the token against this.
-            request.sources_of_origin = listed  # type: ignore[attr-defined]
+            request.sources_of_origin, request.origin_of_page = listed, origin  # type: ignore[attr-defined]
             response = self.get_response(request)
         if listed:
             response["Access-Control-Allow-Origin"] = origin

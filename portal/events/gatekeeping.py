@@ -110,7 +110,14 @@ class Gatekeeper:
     """What a person's gate says about a source, remembered for as long as one batch takes."""
 
     def __init__(
-        self, state: GateState, source: Source, known: Known, employee: Employee, imported: bool, writer: str = ""
+        self,
+        state: GateState,
+        source: Source,
+        known: Known,
+        employee: Employee,
+        imported: bool,
+        writer: str = "",
+        page: str = "",
     ) -> None:
         self.state, self.source, self.imported, self.writer = state, source.key, imported, writer
         self.bar = barred(state, known)
@@ -119,7 +126,7 @@ class Gatekeeper:
         self.device = known.installed.bar if known.installed else ""
         countries = {country_of(each) for each in known.places} or {country_of(employee.jurisdiction)}
         for flow in known.rules:
-            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key, countries)
+            stricter = narrowed(flow, state.grants.get(flow.purpose_key), source.key, countries, page)
             if stricter is not None:
                 self.flows.setdefault(flow.category, []).append(stricter)
         self.zone = ZoneInfo(employee.time_zone)

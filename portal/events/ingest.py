@@ -48,6 +48,7 @@ class Batch:
     arrived: datetime
     imported: bool
     known: hot.Known
+    page: str = ""
 
     @property
     def today(self) -> date:
@@ -73,13 +74,14 @@ def accept(
     arrived: datetime,
     imported: bool,
     known: hot.Known | None = None,
+    page: str = "",
 ) -> Accepted:
     """Return what became of the batch; raises Problem (409 other bytes, 422 `t` outside the window, 503 closed).
 
-    `known` is what the caller has looked up already.
+    `known` is what the caller has looked up already, `page` the origin of the page that sends, where one does.
     """
     known = known or hot.look(source.key, employee.pk, writer)
-    batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported, known)
+    batch = Batch(writer, batch_id, source, employee, raw, events, arrived, imported, known, page)
     outside = _outside_window(batch)
     # A batch that was in time when it was first sent is answered again however late it is repeated.
     if outside and not _before(batch).exists():
@@ -119,7 +121,7 @@ def _take(batch: Batch) -> Accepted:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     if state.version != batch.known.version:
         raise hot.Changed
-    keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported, batch.writer)
+    keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported, batch.writer, batch.page)
     if not keeper.granted:
         receipt = _receipt(batch, NOTHING)
         told = DayTally(sending=[batch.source.key])

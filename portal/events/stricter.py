@@ -24,15 +24,17 @@ def barred(state: GateState, known: Known) -> str:
     return "" if told else NOT_ACKNOWLEDGED
 
 
-def narrowed(flow: Rule, grant: Grant | None, source: str, countries: Collection[str]) -> Rule | None:
+def narrowed(flow: Rule, grant: Grant | None, source: str, countries: Collection[str], page: str = "") -> Rule | None:
     """Return the stricter of the rule now in force and the one the person answered; None where they saw none.
 
-    Of a source that was not active in their country, or in the device's, they saw none either.
+    Of a source that was not active in their country, or in the device's, or in the pages of the origin that sends, they
+    saw none either.
     """
     if grant is None or grant.rules is None:
         return flow
     rules = grant.rules.get(source)
-    answered = rules.flows.get(flow.category) if rules and all(map(rules.reaches, countries)) else None
+    reached = rules is not None and all(map(rules.reaches, countries)) and rules.runs_in(page)
+    answered = rules.flows.get(flow.category) if rules and reached else None
     if answered is None:
         return None
     apps = flow.content_apps & answered.content_apps

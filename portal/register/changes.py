@@ -21,6 +21,7 @@ MORE_RULES = {
     "any_app": gettext_lazy(
         "No longer from some apps alone: what %(source)s sends from any app. Before, only: %(apps)s."
     ),
+    "origins": gettext_lazy("New pages: %(source)s also runs in the pages of %(apps)s."),
     "automated_decisions": gettext_lazy("What machines decide is another: %(apps)s"),
     "receives": gettext_lazy("What %(source)s receives is another: %(apps)s."),
     "earlier_recordings": gettext_lazy("Other earlier recordings are taken in from %(source)s: %(apps)s"),
@@ -32,6 +33,7 @@ LESS_RULES = {
     "blocked_apps": gettext_lazy("Now left out: what %(source)s sends while %(apps)s is in front."),
     "allowed_apps": gettext_lazy("No longer kept: what %(source)s sends while %(apps)s is in front."),
     "any_app": gettext_lazy("Now only from some apps, by %(source)s: %(apps)s."),
+    "origins": gettext_lazy("Fewer pages: %(source)s no longer runs in the pages of %(apps)s."),
 }
 
 

@@ -58,6 +58,8 @@ def _origin(source: Source) -> Iterator[str]:
         yield _("Earlier recordings are taken in: %(which)s") % {"which": source.earlier_recordings}
     else:
         yield _("It comes from your own device, while you use it.")
+    if source.origins:
+        yield _("It runs in the pages of: %(where)s.") % {"where": ", ".join(sorted(source.origins))}
 
 
 def _where(of: Entry, source: Source) -> Iterator[str]:

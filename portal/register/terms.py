@@ -8,6 +8,7 @@ from consent.terms import Terms
 from portal.register import entry
 from portal.register.entry import Entry
 from portal.register.models import Controller, Flow, Processor, Recipient, Source
+from portal.register.values import Kind
 
 
 def build(purpose_key: str) -> Terms:
@@ -47,6 +48,7 @@ def _source(of: Entry, source: Source) -> dict[str, Any]:
         "blocked_apps": sorted(source.blocked_apps),
         **({} if source.allowed_apps is None else {"allowed_apps": sorted(source.allowed_apps)}),
         **({"redaction": source.redaction} if source.redaction else {}),
+        **({"origins": sorted(source.origins)} if source.kind == Kind.BROWSER else {}),
         "earlier_recordings": source.earlier_recordings,
         "categories": {flow.category: _flow(flow) for flow in of.flows_of(source)},
         **of.places_of(source),

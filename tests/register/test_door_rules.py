@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.core.management import CommandError
+from django.test import Client
 
 from consent import actions, asking
 from consent.models import NoticeVersion
@@ -11,9 +14,12 @@ from portal.register import export
 from portal.register.document import PolicyFaults, from_document
 from portal.register.models import DoorRules, Source
 from portal.register.preview import preview
+from tests.makers import make_batch, make_collector, send
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 STRICT = {"titles": {"keep": "words", "words": ["Invoice"], "apps": {"Calc": "nothing"}}, "urls": {"keep": "host"}}
+
+DESK, PAYROLL = "https://desk.example", "https://payroll.example"
 
 
 def with_door(company, **said):
@@ -126,3 +132,34 @@ def test_under_an_answer_without_rules_nothing_is_let_in_further(company, ada):
         company.apply(with_door(company, **door))
         with pytest.raises(CommandError, match="a purpose of its own"):
             company.approve(company.legal)
+
+
+def allowed(token, origin) -> set[str]:
+    """Return what a page of this origin is told that it may send."""
+    headers = {"authorization": f"Bearer {token}", "origin": origin}
+    answer = Client().get("/api/v1/permissions?source=desktop", headers=headers)
+    assert answer.status_code == 200
+    return {name for name, each in answer.json()["categories"].items() if each["allowed"]}
+
+
+def test_the_pages_of_another_application_are_a_wider_notice_and_nothing_of_them_is_kept_before_the_answer(
+    company, ada
+):
+    def pages(*origins):
+        return with_door(company, kind="browser", origins=list(origins))
+
+    company.go_live(pages(DESK))
+    actions.give(subject_id=ada.pk, purpose_key="assistant-training", path="tests")
+    token = make_collector(ada, "desktop")
+    assert allowed(token, DESK)
+    company.go_live(pages(DESK, PAYROLL))
+    [change] = asking.questions(ada.pk)["assistant-training"].changes
+    assert (change.what, change.after) == ("origins", [PAYROLL])
+    newest = NoticeVersion.objects.filter(notice__purpose="assistant-training", notice__language="en").latest("version")
+    assert f"It runs in the pages of: {DESK}, {PAYROLL}." in newest.text
+    assert allowed(token, DESK)
+    assert not allowed(token, PAYROLL)
+    batch = make_batch(None, [{"t": int(time.time() * 1000), "type": "pointermove", "x": 1, "y": 2}], source="desktop")
+    assert send(Client(), token, batch, origin=PAYROLL).json()["stored"] == 0
+    actions.give(subject_id=ada.pk, purpose_key="assistant-training", path="tests")
+    assert allowed(token, PAYROLL)
