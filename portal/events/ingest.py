@@ -18,6 +18,7 @@ from consent import gate
 from consent.values import GateState
 from portal.events import blocks, devices, focus, hot
 from portal.events.blocks import Written
+from portal.events.enrolment.values import DEVICE_WAITING
 from portal.events.gatekeeping import Gatekeeper, Share, Sifted, sift
 from portal.events.models import BatchReceipt, Block
 from portal.events.tally import DayTally
@@ -142,8 +143,12 @@ def _take(batch: Batch) -> Accepted:
 
 
 def _tell_of_sending(batch: Batch, state: GateState, dropped: Collection[str] | None) -> None:
-    """Write down that a device sent what nothing permits; an import is somebody's act and no device's."""
-    if not batch.imported:
+    """Write down that a device sent what nothing permits; an import is somebody's act and no device's.
+
+    Of one whose person has not answered nothing is told: who installed it would learn what they answered elsewhere.
+    """
+    installed = batch.known.installed
+    if not batch.imported and not (installed and installed.bar == DEVICE_WAITING):
         devices.sent(state, (batch.writer, batch.source.key), batch.today, batch.known.sender, dropped)
 
 

@@ -429,6 +429,21 @@ def test_an_operator_takes_the_access_from_a_lost_one_and_the_person_sees_who_di
     assert (act.actor_label, act.facts["collector"]) == ("Oda Operator", str(number))
 
 
+def test_operators_do_not_see_that_a_person_paused_a_device(ada, hers):
+    make_collector(ada)
+    operator = Client()
+    operator.force_login(Employee.objects.get(employee_number="oda"), BACKEND)
+    before = operator.get("/collectors/").context["rows"]
+    change(hers, "pause")
+    assert operator.get("/collectors/").context["rows"] == before
+
+
+def test_whoever_installed_a_collector_does_not_learn_an_answer_by_sending_with_it(ada):
+    for each in (ada, make_employee("Ben Brink")):
+        assert sent(enrol(made(each)).json()["access_token"])["stored"] == 0
+    assert devices.noisy() == []
+
+
 def test_what_lets_collectors_in_is_removed_once_it_ran_out(ada):
     make_collector(ada)
     made(ada)

@@ -19,10 +19,11 @@ from portal.events.enrolment.models import Called, Collector, Device
 from portal.events.enrolment.values import PERSONAL_DEVICE, WRITER, How, State, bar
 from portal.register.models import Source
 
+# Who installed a collector knows its number and whose it is: that they paused it is nobody else's to see.
 OF_ANOTHER = {
     State.WAITING: gettext_lazy("waits for its person"),
-    State.ACTIVE: gettext_lazy("may send"),
-    State.PAUSED: gettext_lazy("paused"),
+    State.ACTIVE: gettext_lazy("connected"),
+    State.PAUSED: gettext_lazy("connected"),
     State.ENDED: gettext_lazy("removed"),
 }
 JOINED = {How.CODE: gettext_lazy("by a code"), How.FILE: gettext_lazy("by an enrolment file")}
