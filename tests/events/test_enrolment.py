@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import Act
-from portal.events.enrolment import actions
+from portal.events.enrolment import actions, spent
 from portal.events.enrolment.models import Collector
 from portal.events.enrolment.values import Said
 from portal.people import actions as people
@@ -254,6 +254,25 @@ def test_a_refreshed_token_belongs_to_the_collector_and_what_it_replaced_ends(ad
     assert refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
     left = Token.objects.lookup("at", first["access_token"]).expires_at - timezone.now()
     assert left < timedelta(seconds=61)
+
+
+def test_a_refresh_token_that_was_used_before_ends_the_collector_whoever_holds_the_new_one(ada, monkeypatch):
+    first = joined(ada)
+    stolen = refresh(first["refresh_token"]).json()
+    assert refresh(first["refresh_token"]).status_code == 400
+    assert Collector.objects.get().state == "active"
+    monkeypatch.setattr(spent, "GRACE_SECONDS", 0)
+    assert refresh(first["refresh_token"]).status_code == 400
+    assert Collector.objects.get().state == "ended"
+    assert not Token.objects.exists()
+    assert refresh(stolen["refresh_token"]).status_code == 400
+    assert Act.objects.filter(action="collector.ended", subject_id=ada.pk).count() == 1
+
+
+def test_a_refresh_token_that_nobody_was_given_ends_nothing(ada):
+    joined(ada)
+    assert refresh("made-up").status_code == refresh("").status_code == 400
+    assert Collector.objects.get().state == "active"
 
 
 def test_a_refresh_widens_no_scope(ada):

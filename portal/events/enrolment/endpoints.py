@@ -27,7 +27,7 @@ from oauthlib.oauth2.rfc6749.errors import InvalidGrantError
 
 from portal import limits, strictjson
 from portal.audit.values import Actor, ActorKind
-from portal.events.enrolment import actions, files, joining, said
+from portal.events.enrolment import actions, files, joining, said, spent
 from portal.events.enrolment.models import Collector
 from portal.events.enrolment.values import Said, State
 from portal.http import Problem, View
@@ -107,11 +107,24 @@ class CollectorTokenView(TokenView):
     def _create_token_response(
         self, request: HttpRequest, *, user: Any = None, data: dict[str, Any] | None = None
     ) -> HttpResponse:
-        collector = (data or {}).get("collector") or _of_refresh(request.POST.get("refresh_token", ""))
+        refresh = request.POST.get("refresh_token", "")
+        collector = (data or {}).get("collector") or _of_refresh(refresh)
         if collector is not None and collector.state == State.ENDED:
             raise InvalidGrantError(UNKNOWN)
         answer = super()._create_token_response(request, user=user, data=data)
-        return _bound(answer, collector) if answer.status_code == 200 else _said_why(answer)
+        if answer.status_code != 200:
+            _end_if_copied(refresh)
+            return _said_why(answer)
+        if collector is not None and refresh:
+            spent.note(refresh, collector.pk)
+        return _bound(answer, collector)
+
+
+def _end_if_copied(refresh: str) -> None:
+    """End the collector of a token that was used before: two hold it, and one of them is not its device."""
+    found = Collector.objects.running().filter(pk=spent.whose(refresh)).first()
+    if found is not None:
+        actions.end(collector=found, by=_itself(found))
 
 
 def _said_why(answer: HttpResponse) -> HttpResponse:
