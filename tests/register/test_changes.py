@@ -199,10 +199,16 @@ DOORS = [
     (
         {"redaction": {"urls": {"keep": "path"}}},
         {},
-        "Cut less, from Desktop agent: Addresses of pages are kept as they were sent; names and passwords in them are cut "
-        "off before.",
+        "Cut less, from Desktop agent: Addresses of pages are kept as they were sent; names and passwords in them are "
+        "cut off before.",
         "Cut more, from Desktop agent: Of addresses of pages is kept: the name of the host and the path. What stands "
         "behind a ? or #, names and passwords are cut off before they are kept.",
+    ),
+    (
+        {"origins": ["https://desk.example"]},
+        {"origins": ["https://desk.example", "https://payroll.example"]},
+        "New pages: Desktop agent also runs in the pages of https://payroll.example.",
+        "Fewer pages: Desktop agent no longer runs in the pages of https://payroll.example.",
     ),
 ]
 
