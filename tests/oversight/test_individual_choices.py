@@ -17,7 +17,7 @@ from portal.rights import actions
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind, State
 from tests.makers import make_employee, make_purpose, make_token
-from tests.test_matrix import PAGES, PARAMETERS, SCOPES, operations
+from tests.test_matrix import NAMED, PAGES, PARAMETERS, SCOPES, operations
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 MARK = "zebra"
@@ -49,7 +49,7 @@ def addresses(entry, people, me):
         known = PARAMETERS | {"subject_id": person.pk, "purpose_key": "zebra-lens"}
         requests = SubjectRequest.objects.filter(subject_id=person.pk).values_list("pk", flat=True) or [uuid4()]
         for pk in requests:
-            yield reverse(entry.name, kwargs={name: (known | {"pk": pk})[name] for name in entry.pattern.converters})
+            yield reverse(entry.name, kwargs={name: (known | {"pk": pk})[name] for name in NAMED[entry.name]})
     if entry.name == "queue":
         yield "/queue/?state=all"
 
