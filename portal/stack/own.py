@@ -18,7 +18,7 @@ from portal.stack.browser import Browser
 from portal.stack.config import PROJECT
 from portal.stack.postgres import Postgres, free_port
 
-READY_SECONDS = 90
+READY_SECONDS = 240
 STOP_SECONDS = 60
 # What would join the new stack to services that are already there.
 FOREIGN = ("DATABASE", "KEYS_DATABASE", "REDIS", "VAULT", "DAYLIGHT", "PORT", "HOST", "STAFF_", "DJANGO")

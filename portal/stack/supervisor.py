@@ -22,7 +22,7 @@ from portal.stack.config import PROJECT, CannotStart, Config
 from portal.stack.postgres import Postgres, free_port
 from portal.stack.valkey import Valkey
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 # A command costs seconds; whose files are all there need not run.
 MADE_BY = {
     "make_keys": ("django.key", "oidc.pem", "server.key", "kek/kek.json", "kek-copy/kek.json"),
