@@ -34,6 +34,7 @@ SAYS_NOTHING = {
     ("consent_gate", "key_epoch"): "which keys seal new data; the keyring refuses another",
     ("consent_gate", "active"): "an account's state; the trail has who closed or opened it",
     ("consent_gate", "pauses"): "no decisions: the journal has them sealed, the trail has them as acts",
+    ("consent_gate", "days_off"): "no decisions: the journal has them sealed; unreadable, nothing is permitted",
     ("consent_gate", "restrictions"): "no decisions: the journal has them sealed, the trail has them as acts",
     ("consent_gate", "fences"): "no decisions: the journal has them sealed, the certificate has the scope",
     ("consent_gate", "grants/before"): "taking it away behind a journalled yes permits and withholds nothing",
