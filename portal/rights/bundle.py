@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from isal import isal_zlib
 
-from portal.rights import archive
+from portal.rights import archive, leases
 from portal.rights.archive import DEFLATE_END, DEFLATED, STORED, Entry
 from portal.rights.models import Bundle, BundlePart, SubjectRequest
 from portal.rights.values import Fenced, NotAllowed, State
@@ -32,13 +32,39 @@ SIZE = struct.Struct(">I")
 SHELF = "shelf"
 SPEED = 1
 MOST_DOWNLOADS = 3
+NAME = """
+           before AS (
+           SELECT object_name FROM rights_bundlepart
+            WHERE bundle_id = %(bundle)s AND path = %(path)s AND seq = %(seq)s),
+           named AS (
+           INSERT INTO rights_bundlepart (bundle_id, path, seq, object_name)
+           SELECT %(bundle)s, %(path)s, %(seq)s, %(name)s FROM held
+               ON CONFLICT (bundle_id, path, seq) DO UPDATE SET object_name = EXCLUDED.object_name
+        RETURNING id)
+    SELECT (SELECT count(*) FROM named), ARRAY(SELECT object_name FROM before)
+"""
+DROP = """
+           gone AS (
+           DELETE FROM rights_bundlepart
+            WHERE bundle_id = %(bundle)s AND seq >= %(seq)s AND %(path)s IN ('', path) AND EXISTS (SELECT FROM held)
+        RETURNING object_name)
+    SELECT (SELECT count(*) FROM held), ARRAY(SELECT object_name FROM gone)
+"""
+NOTE = """
+           noted AS (
+           UPDATE rights_bundle SET sealed_index = %(index)s
+            WHERE id = %(bundle)s AND EXISTS (SELECT FROM held)
+        RETURNING id)
+    SELECT (SELECT count(*) FROM held)
+"""
 # The last one has so long to end before the key goes.
 LAST_DOWNLOAD = timedelta(hours=1)
 
 
-def begin(request: SubjectRequest, epoch: int) -> Bundle:
+def begin(request: SubjectRequest, epoch: int) -> None:
     """Make the archive's row in the caller's transaction; one a request."""
-    return Bundle.objects.get_or_create(request=request, defaults={"subject_id": request.subject_id, "epoch": epoch})[0]
+    row = Bundle(request=request, subject_id=request.subject_id, epoch=epoch)
+    Bundle.objects.bulk_create([row], ignore_conflicts=True)
 
 
 # --- parts
@@ -123,21 +149,15 @@ def _put(request: SubjectRequest, path: str, seq: int, packed: bytes) -> None:
 
 def _name_part(request: SubjectRequest, path: str, seq: int, name: str) -> list[str]:
     """Write the row of a piece; return the objects that it replaced."""
-    with request.fenced():
-        place = BundlePart.objects.filter(bundle=request.bundle, path=path, seq=seq)
-        replaced = list(place.values_list("object_name", flat=True))
-        place.delete()
-        BundlePart.objects.create(bundle=request.bundle, path=path, seq=seq, object_name=name)
-    return replaced
+    place = {"bundle": request.bundle.pk, "path": path, "seq": seq, "name": name}
+    (replaced,) = leases.in_one(request, NAME, place)
+    return list(replaced)
 
 
 def drop_parts(request: SubjectRequest, *, path: str = "", from_seq: int = 0) -> None:
     """Forget pieces from a place on, so that a step that runs again leaves nothing of its first run."""
-    with request.fenced():
-        parts = BundlePart.objects.filter(bundle=request.bundle, seq__gte=from_seq)
-        parts = parts.filter(path=path) if path else parts
-        gone = list(parts.values_list("object_name", flat=True))
-        parts.delete()
+    place = {"bundle": request.bundle.pk, "path": path, "seq": from_seq}
+    (gone,) = leases.in_one(request, DROP, place)
     for name in gone:
         objects.delete(name)
 
@@ -247,8 +267,7 @@ def note_down(request: SubjectRequest, entries: list[Entry]) -> None:
     bundle = request.bundle
     body = json.dumps([entry.to_json() for entry in entries]).encode()
     blob = keys.seal_for(bundle.subject_id, bundle.epoch, MONTH, bundle.key_name, body, aad("index", bundle.pk))
-    with request.fenced():
-        Bundle.objects.filter(pk=bundle.pk).update(sealed_index=blob)
+    leases.in_one(request, NOTE, {"bundle": bundle.pk, "index": blob})
     bundle.sealed_index = blob
 
 

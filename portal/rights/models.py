@@ -91,31 +91,12 @@ class SubjectRequestQuerySet(models.QuerySet["SubjectRequest"]):
         """Return the row only while this worker's token is the newest: every later write goes through here."""
         return self.filter(pk=request.pk, attempt=request.attempt, state=State.PROCESSING)
 
-    def claim(self, request_id: UUID | str, seconds: int) -> int | None:
-        """Take the lease in one UPDATE by the database's clock; return the fencing token, None if it is not free.
 
-        An attempt counts as failed until its chunk is recorded, so that a worker that is killed counts too.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, {"id": str(request_id), "seconds": seconds})
-            row = cursor.fetchone()
-        return row[0] if row else None
-
-
-CLAIM = """
-    UPDATE rights_subjectrequest
-       SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-           attempt = attempt + 1, failures = failures + 1
-     WHERE id = (
-           SELECT id FROM rights_subjectrequest
-            WHERE id = %(id)s AND state = 'processing' AND joined_to_id IS NULL
-              AND (lease_until IS NULL OR lease_until < clock_timestamp())
-              AND (wake_at IS NULL OR wake_at <= clock_timestamp())
-              FOR UPDATE SKIP LOCKED)
- RETURNING attempt
-"""
 # A worker that freezes inside a transaction must not hold the row longer than its lease.
-NOT_LONGER = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
+HOLD = """
+    SELECT set_config('idle_in_transaction_session_timeout', %s, true) FROM rights_subjectrequest
+     WHERE id = %s AND attempt = %s AND state = 'processing' FOR UPDATE
+"""
 
 
 class SubjectRequest(models.Model):
@@ -318,9 +299,9 @@ class SubjectRequest(models.Model):
         """Run a transaction that holds the row and that only the newest token may make; raises Fenced."""
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(NOT_LONGER, [f"{settings.REQUEST_LEASE_SECONDS}s"])
-            if not SubjectRequest.objects.select_for_update().held(self).exists():
-                raise Fenced
+                cursor.execute(HOLD, [f"{settings.REQUEST_LEASE_SECONDS}s", self.pk, self.attempt])
+                if cursor.fetchone() is None:
+                    raise Fenced
             yield
 
 

@@ -1,4 +1,4 @@
-"""Does one chunk of a request: claim, one step, record, let go. It alone knows attempts, leases and failures."""
+"""Does a request chunk by chunk: claim, one step, record, let go. It alone knows attempts and failures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.db.models import prefetch_related_objects
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from consent import ledger
 from consent.values import Closed
-from portal.rights import plans, progress
+from portal.rights import leases, plans, progress
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Cursor, Fenced, Held, NeedsSomebody, StepFailed, StepState, Wait
 from portal.vault.cipher import Damaged, WrongKey
@@ -34,60 +36,64 @@ log = logging.getLogger(__name__)
 
 def advance(request_id: UUID | str) -> bool:
     """Do one chunk of the next step; return whether more is left to do at once."""
-    token = SubjectRequest.objects.claim(request_id, settings.REQUEST_LEASE_SECONDS)
-    if token is None:
-        return False
-    request = SubjectRequest.objects.get(pk=request_id)
-    if request.attempt != token:
-        return False
-    if request.failures > MOST_ATTEMPTS:
-        progress.give_up(request, request.reason or _("It stopped %(n)s times.") % {"n": MOST_ATTEMPTS})
-        return False
-    with _Attempt(request) as attempt:
-        attempt.more = _chunk(request)
-    return attempt.more
+    return _turn(request_id, until=time.monotonic())
 
 
 def go_on(request_id: UUID | str) -> bool:
     """Do chunks for some seconds, so that short requests need no queue between steps; return whether more is left."""
-    ends = time.monotonic() + TURN_SECONDS
-    while advance(request_id):
-        if time.monotonic() > ends:
-            return True
-    return False
+    return _turn(request_id, until=time.monotonic() + TURN_SECONDS)
 
 
 def finish_all(request_id: UUID | str) -> None:
     """Go on until there is nothing to do at once: for the command, and where no broker runs."""
-    while advance(request_id):
+    while go_on(request_id):
         pass
 
 
-def _chunk(request: SubjectRequest) -> bool:
+def _turn(request_id: UUID | str, until: float) -> bool:
+    """Do one chunk after the other under one token, each with the row as it then is, until the time is over."""
+    request = leases.claim(request_id, settings.REQUEST_LEASE_SECONDS)
+    while request is not None and request.lease_until is not None:
+        if request.failures > MOST_ATTEMPTS:
+            progress.give_up(request, request.reason or _("It stopped %(n)s times.") % {"n": MOST_ATTEMPTS})
+            return False
+        with _Attempt(request) as attempt:
+            attempt.left = _chunk(request, until)
+        request = attempt.left
+    return request is not None
+
+
+def _chunk(request: SubjectRequest, until: float) -> SubjectRequest | None:
+    """Return the row as it is afterwards, without a lease if the turn is over; None if nothing is left to do now."""
+    prefetch_related_objects([request], "steps")
     run = request.current_step
     if run is None:
-        progress.finish(request)
-        return False
+        _finish(request)
+        return None
     # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
     if reason := ledger.closed():
         raise Closed(reason)
     step = plans.step(request.plan_name, run.name)
-    return record(request, run, step(request, run.cursor))
+    return record(request, run, step(request, run.cursor), until)
 
 
-def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None) -> bool:
-    """Write how far the step is and let go of the row; raises Fenced if somebody else has taken over."""
+def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: float = 0.0) -> SubjectRequest | None:
+    """Write how far the step is, and let go of the row if the time is over; raises Fenced if somebody has taken over.
+
+    Returns the row as it is then, None once the request is finished.
+    """
+    if cursor is None and not any(each.state != StepState.DONE for each in request.steps.all() if each.pk != run.pk):
+        _finish(request)
+        return None
+    stays = time.monotonic() < until
+    return leases.record(request, run, cursor, settings.REQUEST_LEASE_SECONDS if stays else None)
+
+
+def _finish(request: SubjectRequest) -> None:
     with request.fenced():
-        SubjectRequest.objects.held(request).update(lease_until=None, wake_at=None, failures=0, reason="")
-        steps = StepRun.objects.filter(pk=run.pk)
-        if cursor is not None:
-            done, total = cursor.get("done", run.done), cursor.get("total", run.total)
-            return bool(steps.update(state=StepState.RUNNING, cursor=cursor, done=done, total=total))
-        steps.update(state=StepState.DONE, done=max(run.total, 1), total=max(run.total, 1))
-        if request.steps.exclude(state=StepState.DONE).exists():
-            return True
+        total = Greatest("total", 1)
+        request.steps.exclude(state=StepState.DONE).update(state=StepState.DONE, done=total, total=total)
         progress.finish(request)
-        return False
 
 
 class _Attempt:
@@ -95,7 +101,7 @@ class _Attempt:
 
     def __init__(self, request: SubjectRequest) -> None:
         self.request = request
-        self.more = False
+        self.left: SubjectRequest | None = None
 
     def __enter__(self) -> _Attempt:
         return self

@@ -18,7 +18,7 @@ from consent import actions as decisions
 from consent.models import Checkpoint, Decision
 from portal.audit import trail
 from portal.audit.values import Action
-from portal.rights import bundle, runner
+from portal.rights import bundle, leases, runner
 from portal.rights.models import BundlePart, SubjectRequest
 from portal.rights.receipts import files as receipt_files
 from portal.vault import objects
@@ -115,8 +115,8 @@ def let_go(asked):
 
 
 def asked_again(asked):
-    SubjectRequest.objects.claim(asked.pk, settings.REQUEST_LEASE_SECONDS)
-    return SubjectRequest.objects.get(pk=asked.pk)
+    let_go(asked)
+    return leases.claim(asked.pk, settings.REQUEST_LEASE_SECONDS)
 
 
 def test_nobody_elses_receipts_are_in_it(recorded, ben):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.audit.models import Act
 from portal.events import rewrite
-from portal.rights import bundle, handling, plans, progress, renewal, runner, tasks
+from portal.rights import bundle, handling, leases, plans, progress, renewal, runner, tasks
 from portal.rights.connectors.steps import NAMES
 from portal.rights.models import Bundle, BundlePart, StepRun, SubjectRequest
 from portal.rights.values import ACCOUNT, Fenced, Kind, NotAllowed, Wait
@@ -31,9 +31,8 @@ def until(request, name):
 
 def claimed(request):
     """Return the row as a worker has it that has just claimed it."""
-    token = SubjectRequest.objects.claim(request.pk, 60)
-    found = SubjectRequest.objects.get(pk=request.pk)
-    assert found.attempt == token
+    found = leases.claim(request.pk, 60)
+    assert found.attempt == SubjectRequest.objects.get(pk=request.pk).attempt
     return found
 
 
@@ -99,7 +98,8 @@ def test_only_one_of_many_workers_gets_a_claim(recorded):
     tokens = []
 
     def work():
-        tokens.append(SubjectRequest.objects.claim(request.pk, 60))
+        found = leases.claim(request.pk, 60)
+        tokens.append(found and found.attempt)
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _each in range(8)]
@@ -132,10 +132,10 @@ def test_many_workers_at_once_make_one_archive(recorded):
 
 def test_a_lease_ends_by_the_databases_clock(recorded):
     request = ask(recorded)
-    assert SubjectRequest.objects.claim(request.pk, 1) == 1
-    assert SubjectRequest.objects.claim(request.pk, 1) is None
+    assert leases.claim(request.pk, 1).attempt == 1
+    assert leases.claim(request.pk, 1) is None
     time.sleep(1.1)
-    assert SubjectRequest.objects.claim(request.pk, 1) == 2
+    assert leases.claim(request.pk, 1).attempt == 2
 
 
 @pytest.mark.parametrize("kind", [Kind.ACCESS, Kind.ERASURE])
@@ -224,7 +224,7 @@ def test_a_failure_is_tried_again_later_and_says_why(recorded, monkeypatch):
 def test_a_request_that_kills_its_worker_each_time_is_given_up_and_hinders_no_other(recorded, ben):
     poisoned, good = ask(recorded), ask(ben)
     for _time in range(runner.MOST_ATTEMPTS):
-        assert SubjectRequest.objects.claim(poisoned.pk, 60)
+        assert leases.claim(poisoned.pk, 60)
         SubjectRequest.objects.filter(pk=poisoned.pk).update(lease_until=None)
     assert not runner.advance(poisoned.pk)
     poisoned.refresh_from_db()

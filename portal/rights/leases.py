@@ -1,0 +1,83 @@
+"""The lease of the worker that has a request: taken, kept and let go of by the database's clock, a statement each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from portal.rights.models import StepRun, SubjectRequest
+from portal.rights.values import Cursor, Fenced, StepState
+
+CLAIM = """
+    UPDATE rights_subjectrequest
+       SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+           attempt = attempt + 1, failures = failures + 1
+     WHERE id = (
+           SELECT id FROM rights_subjectrequest
+            WHERE id = %(id)s AND state = 'processing' AND joined_to_id IS NULL
+              AND (lease_until IS NULL OR lease_until < clock_timestamp())
+              AND (wake_at IS NULL OR wake_at <= clock_timestamp())
+              FOR UPDATE SKIP LOCKED)
+ RETURNING *
+"""
+# Nothing to stay for is no lease: make_interval of NULL is NULL.
+RECORD = """
+      WITH mine AS (
+           UPDATE rights_subjectrequest
+              SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+                  wake_at = NULL, reason = '', failures = CASE WHEN %(seconds)s::int IS NULL THEN 0 ELSE 1 END
+            WHERE id = %(request)s AND attempt = %(attempt)s AND state = 'processing'
+        RETURNING *),
+           step AS (
+           UPDATE rights_steprun
+              SET state = %(state)s, cursor = %(cursor)s::jsonb, done = %(done)s, total = %(total)s
+            WHERE id = %(run)s AND request_id = (SELECT id FROM mine))
+    SELECT * FROM mine
+"""
+HELD = """
+      WITH held AS (
+           SELECT id FROM rights_subjectrequest
+            WHERE id = %(request)s AND attempt = %(attempt)s AND state = 'processing'
+              FOR UPDATE),
+"""
+
+
+def claim(request_id: UUID | str, seconds: int) -> SubjectRequest | None:
+    """Take the lease and return the row with the new fencing token as its `attempt`; None if it is not free.
+
+    An attempt counts as failed until its chunk is recorded, so that a worker that is killed counts too.
+    """
+    return next(iter(SubjectRequest.objects.raw(CLAIM, {"id": str(request_id), "seconds": seconds})), None)
+
+
+def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, seconds: int | None) -> SubjectRequest:
+    """Write how far a step is, and keep the lease for so long or let go of it; return the row as it is now.
+
+    The next chunk counts as failed already if the lease is kept. Raises Fenced.
+    """
+    total = max(run.total, 1)
+    running = {"state": StepState.RUNNING, "done": run.done, "total": run.total}
+    done = {"state": StepState.DONE, "done": total, "total": total}
+    values = done if cursor is None else running | {name: cursor[name] for name in ("done", "total") if name in cursor}
+    kept = run.cursor if cursor is None else cursor
+    whose = {"request": request.pk, "attempt": request.attempt, "run": run.pk, "seconds": seconds}
+    for now in SubjectRequest.objects.raw(RECORD, values | whose | {"cursor": json.dumps(kept)}):
+        return now
+    raise Fenced
+
+
+def in_one(request: SubjectRequest, statement: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    """Run one statement that only the newest token may run, and return its row, without the first column.
+
+    `statement` goes on after a row `held` with the request's `id`, and its first column counts what is held.
+    Raises Fenced.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HELD + statement, values | {"request": request.pk, "attempt": request.attempt})
+        row = cursor.fetchone()
+    if not row or not row[0]:
+        raise Fenced
+    return tuple(row[1:])
