@@ -1,6 +1,6 @@
 # Daylight. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run reset test drills storm smoke bench simulate check screenshots
+.PHONY: help run reset test drills storm smoke bench simulate check
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python

@@ -280,5 +280,9 @@
   dark.addEventListener("change", draw);
   new ResizeObserver(fit).observe(canvas.parentElement);
   fit();
-  more(store).then(() => { player.dataset.ready = String(store.points.length); });
+  // An empty picture of the hour's first second says nothing.
+  more(store).then(() => {
+    if (now === from && store.points.length) seek(store.points[0].t);
+    player.dataset.ready = String(store.points.length);
+  });
 })();
