@@ -33,6 +33,11 @@ def of_a_request(act: Act) -> Told | None:
     return OF_A_REQUEST.get(Action(act.action))
 
 
+def anybody(told: Told) -> bool:
+    """Return whether an endpoint wants to be told: mostly there is none, and then nothing else has to be looked up."""
+    return bool(webhooks.listening(told))
+
+
 def tell_of(told: Told, request: str, subject_id: UUID | None) -> None:
     """Tell of a request, once of each thing; without the person where there is none any more."""
     ids = {"request": request} | ({"subject": str(subject_id)} if subject_id else {})

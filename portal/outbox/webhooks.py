@@ -28,12 +28,16 @@ class NotPossible(Exception):
     """An endpoint that cannot be made or changed so; the text says why."""
 
 
+def listening(kind: str) -> list[Endpoint]:
+    return [endpoint for endpoint in Endpoint.objects.on() if kind in endpoint.events]
+
+
 def tell(kind: str, data: Mapping[str, str | int], *, subject_id: UUID | None = None, once: str = "") -> int:
     """Write down, in the caller's transaction, that each endpoint that asked for it is to be told; return how many are.
 
     `data` are ids and nothing else. Of several with the same `once` an endpoint is told of the first.
     """
-    there = [endpoint for endpoint in Endpoint.objects.on() if kind in endpoint.events]
+    there = listening(kind)
     event_id = signing.new_id()
     same = {"event_id": event_id, "kind": kind, "data": dict(data), "subject_id": subject_id, "once": once or None}
     Delivery.objects.bulk_create([Delivery(endpoint=each, **same) for each in there], ignore_conflicts=True)

@@ -27,7 +27,7 @@ def hear(act: Act) -> None:
     """audit.ports.Ear."""
     hearing.hear(act)
     told = hearing.of_a_request(act)
-    if told is None:
+    if told is None or not hearing.anybody(told):
         return
     # Whose account was erased is not written down anew.
     hearing.tell_of(told, act.case, act.subject_id if act.subject_id and find(act.subject_id) else None)
