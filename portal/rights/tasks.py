@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.core.cache import cache
 from django.db import transaction
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from kombu.pools import producers
 from redis.exceptions import RedisError
 
 from portal.rights import checking, ending, expiry, lapsing, releasing, renewal, runner, vault_check
@@ -90,16 +92,20 @@ def _waking(request_id: UUID | str) -> str:
 def _send(request_id: str) -> None:
     cache.set(_waking(request_id), True, AGAIN_SECONDS)
     try:
-        with _impatient() as connection:
-            advance.apply_async((request_id,), connection=connection, retry=False)
+        with producers[_impatient(advance.app.conf.broker_url)].acquire(block=True, timeout=2) as producer:
+            advance.apply_async((request_id,), producer=producer, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         cache.delete(_waking(request_id))
         log.warning("request %s waits for the sweep: %s", request_id, type(error).__name__)
 
 
-def _impatient() -> Connection:
-    """Connect without the transport's own tries, which would keep a page waiting for six seconds."""
+@functools.cache
+def _impatient(url: str) -> Connection:
+    """Name the broker without the transport's own tries, which would keep a page waiting for six seconds.
+
+    It is opened where it is used, by a pool: to connect anew for each message takes longer than to send it.
+    """
     app = advance.app
     options = {**app.conf.broker_transport_options, "max_retries": 0, "socket_timeout": 2}
-    connection: Connection = app.connection_for_write(transport_options=options)
+    connection: Connection = app.connection_for_write(url, transport_options=options)
     return connection
