@@ -8,12 +8,15 @@ from consent import gate
 from portal.rights import bundle, datapackage, erasure, sections, start, tables
 from portal.rights.archive import Entry
 from portal.rights.models import StepRun, SubjectRequest
-from portal.rights.values import Cursor, StepState, Wait
+from portal.rights.start import Facts
+from portal.rights.values import Cursor, Kind, StepState, Wait
 
 CHUNK_SECONDS = 8.0
 WORK = "work/"
 INDEX, MANIFEST = "index.html", "manifest.json"
 MADE_LAST = (INDEX, MANIFEST, datapackage.NAME)
+# What the start page is drawn from lies beside the sections until the archive is closed, and is no file of it.
+FACTS = "start.json"
 # Shelves behind those of the data and of the pages.
 SECTIONS, LAST = 3_000_000, 3_000_001
 
@@ -43,7 +46,9 @@ def join_tables(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def write_sections(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    found = {path: bundle.whole(path, data, records) for path, records, data in sections.files(request)}
+    known = sections.find(request.subject_id)
+    found = {path: bundle.whole(path, data, records) for path, records, data in sections.files(request, known)}
+    found[FACTS] = bundle.whole(FACTS, Facts.of(known).to_bytes(), 1)
     bundle.put_shelf(request, SECTIONS, found)
     return None
 
@@ -63,7 +68,7 @@ def close_archive(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         described = _described(request, left)
         _keep(request, [*known.values(), *described])
         return {"done": len(known) + len(described), "total": len(known) + len(left) + 1}
-    _close(request, [entry for path, entry in sorted(known.items()) if path not in MADE_LAST])
+    _close(request, [entry for path, entry in sorted(known.items()) if path not in {*MADE_LAST, FACTS}])
     return None
 
 
@@ -72,11 +77,20 @@ def _close(request: SubjectRequest, files: list[Entry]) -> None:
     described = datapackage.describe(entry.path for entry in files)
     made = {datapackage.NAME: bundle.whole(datapackage.NAME, sections.as_json(described), len(described["resources"]))}
     files = [*files, bundle.on_shelf(datapackage.NAME, made[datapackage.NAME], LAST)]
-    made[INDEX] = bundle.whole(INDEX, start.page(request, files), 1)
+    made[INDEX] = bundle.whole(INDEX, start.page(request, files, _facts(request)), 1)
     page = bundle.on_shelf(INDEX, made[INDEX], LAST)
     made[MANIFEST] = bundle.whole(MANIFEST, bundle.manifest([page, *files]), len(files) + 1)
     bundle.put_shelf(request, LAST, made)
     _keep(request, [page, bundle.on_shelf(MANIFEST, made[MANIFEST], LAST), *files])
+
+
+def _facts(request: SubjectRequest) -> Facts | None:
+    """Return what was found with the sections; where the last release wrote those, it is found now."""
+    if request.kind != Kind.ACCESS:
+        return None
+    if kept := bundle.read_shelved(request.bundle, SECTIONS, FACTS):
+        return Facts.from_bytes(kept)
+    return Facts.of(sections.find(request.subject_id))
 
 
 def _described(request: SubjectRequest, paths: list[str]) -> list[Entry]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
@@ -87,20 +87,47 @@ HEADS = (
 )
 
 
-def sections() -> list[Section]:
-    purposes = list(Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key"))
-    records = {each.purpose_key: each for each in PurposeRecord.objects.all()}
-    titles = {each.key: each.title for each in purposes}
+@dataclass(frozen=True)
+class Company:
+    """What the register says, each part of it read once."""
+
+    controller: Controller | None
+    purposes: list[Purpose]
+    records: dict[str, PurposeRecord]
+    flows: list[Flow]
+    recipients: list[Recipient]
+    processors: list[Processor]
+    sources: list[Source]
+
+    @classmethod
+    def read(cls) -> Company:
+        return cls(
+            controller=Controller.objects.first(),
+            purposes=list(Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key")),
+            records={each.purpose_key: each for each in PurposeRecord.objects.all()},
+            flows=list(Flow.objects.live().select_related("source").order_by("category", "purpose_key", "source")),
+            recipients=list(Recipient.objects.all()),
+            processors=list(Processor.objects.all()),
+            sources=list(Source.objects.exclude(state=State.DRAFT).order_by("key")),
+        )
+
+    @property
+    def titles(self) -> dict[str, str]:
+        return {each.key: each.title for each in self.purposes}
+
+
+def sections(company: Company) -> list[Section]:
+    titles, records = company.titles, company.records
     rows = {
-        "purposes": [_purpose(each, records) for each in purposes],
-        "categories": _categories(titles),
-        "recipients": [*_recipients(records, titles), *_within()],
+        "purposes": [_purpose(each, records) for each in company.purposes],
+        "categories": _categories(company.flows, titles),
+        "recipients": [*_recipients(company, titles), *_within()],
         "periods": _periods(titles),
         "rights": _rights(),
-        "complaint": _complaint(Controller.objects.first()),
-        "sources": _sources(),
-        "automated": [_automated(each, records) for each in purposes],
-        "transfers": _transfers(),
+        "complaint": _complaint(company.controller),
+        "sources": _sources(company.sources),
+        "automated": [_automated(each, records) for each in company.purposes],
+        "transfers": _transfers([*company.recipients, *company.processors]),
     }
     return [Section(item, key, str(title), str(says), rows[key]) for item, key, title, says in HEADS]
 
@@ -117,7 +144,7 @@ def _purpose(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:
     }
 
 
-def _categories(titles: dict[str, str]) -> list[Row]:
+def _categories(flows: Iterable[Flow], titles: dict[str, str]) -> list[Row]:
     return [
         {
             "category": words.category(each.category),
@@ -125,19 +152,17 @@ def _categories(titles: dict[str, str]) -> list[Row]:
             "purpose": titles.get(each.purpose_key, each.purpose_key),
             "why": each.why,
         }
-        for each in Flow.objects.live().select_related("source").order_by("category", "purpose_key")
+        for each in flows
     ]
 
 
-def _recipients(records: dict[str, PurposeRecord], titles: dict[str, str]) -> list[Row]:
+def _recipients(company: Company, titles: dict[str, str]) -> list[Row]:
     purposes: dict[str, list[str]] = defaultdict(list)
-    for key, record in sorted(records.items()):
+    for key, record in sorted(company.records.items()):
         for recipient in record.recipients or ():
             purposes[recipient].append(titles.get(key, key))
-    found = [
-        _party(each, _("recipient"), each.receives, ", ".join(purposes[each.pk])) for each in Recipient.objects.all()
-    ]
-    return found + [_party(each, _("processor"), each.service, "") for each in Processor.objects.all()]
+    found = [_party(each, _("recipient"), each.receives, ", ".join(purposes[each.pk])) for each in company.recipients]
+    return found + [_party(each, _("processor"), each.service, "") for each in company.processors]
 
 
 def _party(each: Recipient | Processor, what: str | Promise, receives: str, purposes: str) -> Row:
@@ -208,8 +233,7 @@ def _complaint(controller: Controller | None) -> list[Row]:
     return [{"authority": authority, "in_the_portal": f"{settings.ORIGIN}/requests/"}]
 
 
-def _sources() -> list[Row]:
-    live = Source.objects.exclude(state=State.DRAFT).order_by("key")
+def _sources(live: Iterable[Source]) -> list[Row]:
     return [{"source": each.title, "kind": str(each.get_kind_display()), "what": each.description} for each in live]
 
 
@@ -219,12 +243,13 @@ def _automated(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:
     return {"purpose": purpose.title, "automated_decisions": said or _("none")}
 
 
-def _transfers() -> list[Row]:
-    parties = [*Recipient.objects.exclude(safeguard=""), *Processor.objects.exclude(safeguard="")]
-    return [{"name": each.name, "country": each.country, "safeguard": each.safeguard} for each in parties]
+def _transfers(parties: Iterable[Recipient | Processor]) -> list[Row]:
+    return [
+        {"name": each.name, "country": each.country, "safeguard": each.safeguard} for each in parties if each.safeguard
+    ]
 
 
-def releases(subject_id: UUID) -> Section:
+def releases() -> Section:
     """Say in which data sets for training the person's data is; there are none where nothing here can make one."""
     says = _(
         "Nothing of yours is in a data set for training: this installation of Daylight has no part that makes any."

@@ -190,6 +190,13 @@ def prove(part: BundlePart) -> None:
     _opened_part(part.bundle, part)
 
 
+def read_shelved(bundle: Bundle, seq: int, path: str) -> bytes | None:
+    """Return one file of a shelf; None where it is not on it, or there is no such shelf."""
+    part = BundlePart.objects.filter(bundle=bundle, path=SHELF, seq=seq).first()
+    piece = _open_shelf(bundle, part).get(path) if part else None
+    return None if piece is None else _unpack(path, piece.packed)
+
+
 def _open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
     body = _opened_part(bundle, part)
     start = SIZE.size + SIZE.unpack_from(body)[0]

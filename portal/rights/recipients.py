@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -160,19 +160,24 @@ def waiting(besides: Collection[UUID]) -> list[Told]:
 
 def outline(request: SubjectRequest) -> list[dict[str, str]]:
     """Return who was told of a request and when, as the certificate and a copy have it."""
-    return [
-        {
-            "recipient": each.recipient_name,
-            "what": each.what,
-            "reference": each.reference,
-            "told": each.told_at.date().isoformat() if each.told_at else "",
-            "confirmed": each.confirmed_at.date().isoformat() if each.confirmed_at else "",
-        }
-        for each in Told.objects.of(request.pk)
-    ]
+    return [_line(each) for each in Told.objects.of(request.pk)]
+
+
+def _line(told: Told) -> dict[str, str]:
+    return {
+        "recipient": told.recipient_name,
+        "what": told.what,
+        "reference": told.reference,
+        "told": told.told_at.date().isoformat() if told.told_at else "",
+        "confirmed": told.confirmed_at.date().isoformat() if told.confirmed_at else "",
+    }
+
+
+def told_about(subject_id: UUID) -> QuerySet[Told]:
+    return Told.objects.filter(request__subject_id=subject_id)
 
 
 def of_person(subject_id: UUID) -> list[dict[str, Any]]:
-    """Return the same of every request of a person, for a copy."""
-    requests = SubjectRequest.objects.for_subject(subject_id).filter(told__isnull=False).distinct()
-    return [{"request": str(each.pk)} | row for each in requests for row in outline(each)]
+    """Return the same of every request of a person, the newest first, for a copy."""
+    newest = ("-request__received", "-request__opened_at", "request_id", "recipient_name", "made_at")
+    return [{"request": str(each.request_id)} | _line(each) for each in told_about(subject_id).order_by(*newest)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +14,15 @@ from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from portal.events import reading, words
-from portal.events.values import DayTotal
+from portal.events import words
 from portal.register.models import Controller
-from portal.rights import sections
 from portal.rights.archive import Entry
 from portal.rights.art15 import Row, Section
 from portal.rights.days import REDUCED
 from portal.rights.models import SubjectRequest
 from portal.rights.pack import bars, days, labels
 from portal.rights.pack.bars import Chart
-from portal.rights.values import Kind
+from portal.rights.sections import Known
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,41 @@ class Month:
     days: list[tuple[date, int, list[tuple[int, str]]]]
 
 
-def page(request: SubjectRequest, entries: list[Entry]) -> bytes:
-    """Return a page that needs nothing but itself: no script, no image, no address outside the archive."""
-    me, by_entry = request.subject_id, _receipts(entries)
-    whole = request.kind == Kind.ACCESS
-    decided = _with_receipts(sections.decisions(me), by_entry) if whole else []
-    looked = _with_receipts(sections.looks(me), by_entry) if whole else []
-    told = sections.article_15(request) if whole else []
-    months = _months(entries)
+@dataclass(frozen=True)
+class Facts:
+    """What the page says that stands in files as well: found with them, so that both say the same."""
+
+    told: list[Section]
+    decisions: list[Row]
+    looks: list[Row]
+    days: list[Row]
+
+    @classmethod
+    def of(cls, known: Known) -> Facts:
+        return cls(known.told, known.lists["decisions"], known.lists["access_log"], known.lists["daily_totals"])
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(vars(self) | {"told": [vars(each) for each in self.told]}, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Facts:
+        found = json.loads(data)
+        return cls(**found | {"told": [Section(**each) for each in found["told"]]})
+
+
+NOTHING = Facts([], [], [], [])
+
+
+def page(request: SubjectRequest, entries: list[Entry], facts: Facts | None) -> bytes:
+    """Return a page that needs nothing but itself: no script, no image, no address outside the archive.
+
+    What goes to another service says nothing of how somebody answered, or who looked: it has no facts.
+    """
+    whole, facts, by_entry = facts is not None, facts or NOTHING, _receipts(entries)
+    decided, looked = _with_receipts(facts.decisions, by_entry), _with_receipts(facts.looks, by_entry)
+    told, months = facts.told, _months(entries)
     context = {
         "request": request,
-        # What goes to another service says nothing of how somebody answered, or who looked.
         "whole": whole,
         "style": days.style(),
         "entries": [entry for entry in entries if not (days.day_of(entry.path) or _index_of(entry.path))],
@@ -65,7 +88,7 @@ def page(request: SubjectRequest, entries: list[Entry]) -> bytes:
         "events": _events(entries),
         "paged": sum(month.events for month in months),
         "months": months,
-        "charts": _charts(request) if whole else [],
+        "charts": _charts(facts.days),
         "by_law": [_shown(each) for each in told if each.item != "-"],
         "beside": [_shown(each) for each in told if each.item == "-" and each.key != "notices"],
         "notices": next((each.rows for each in told if each.key == "notices"), []),
@@ -75,10 +98,16 @@ def page(request: SubjectRequest, entries: list[Entry]) -> bytes:
         "connected": [entry for entry in entries if entry.path.startswith("connected/")],
         "reduced": next((entry.records for entry in entries if entry.path == REDUCED), 0),
         "report_at": f"{settings.ORIGIN}/requests/",
-        "controller": Controller.objects.first(),
+        "controller": _controller(told),
         "names_staff": settings.NAME_STAFF_IN_COPIES,
     }
     return render_to_string("rights/copy/index.html", context).encode()
+
+
+def _controller(told: list[Section]) -> Row | Controller | None:
+    """Return who answers for it, as the section says that there is of it."""
+    said = next((each.rows for each in told if each.key == "controller"), None)
+    return Controller.objects.first() if said is None else next(iter(said), None)
 
 
 def _events(entries: Sequence[Entry]) -> int:
@@ -121,27 +150,26 @@ def _day(day: date, pages: list[tuple[date, int, Entry]]) -> tuple[date, int, li
 # --- charts
 
 
-def _charts(request: SubjectRequest) -> list[Chart]:
-    found = reading.days(request.subject_id)
+def _charts(found: list[Row]) -> list[Chart]:
     return [chart for chart in (_by_day(found), _by_category(found), _dropped(found)) if chart.bars]
 
 
-def _by_day(found: list[DayTotal]) -> Chart:
-    rows = bars.grouped((each.day.isoformat(), sum(each.events.values())) for each in found if each.events)
+def _by_day(found: list[Row]) -> Chart:
+    rows = bars.grouped((each["day"], sum(each["kept"].values())) for each in found if each["kept"])
     drawn, most = bars.standing(rows)
     says = _("%(events)s events are kept, of %(days)d days; the most of one bar are %(most)s.") % {
         "events": f"{sum(value for _label, value in rows):,}",
-        "days": sum(1 for each in found if each.events),
+        "days": sum(1 for each in found if each["kept"]),
         "most": f"{most:,}",
     }
     head = _("Month") if rows and len(rows[0][0]) == 7 else _("Day")
     return Chart("by-day", _("What is kept, by day"), says, (head, _("Events")), drawn, most)
 
 
-def _by_category(found: list[DayTotal]) -> Chart:
+def _by_category(found: list[Row]) -> Chart:
     counted: Counter[str] = Counter()
     for each in found:
-        counted.update(each.events)
+        counted.update(each["kept"])
     rows = [(words.category(key), counted[key]) for key in words.CATEGORIES if counted[key]]
     drawn, most = bars.lying(rows)
     largest = max(rows, key=lambda row: row[1])[0] if rows else ""
@@ -157,10 +185,10 @@ def _by_category(found: list[DayTotal]) -> Chart:
     )
 
 
-def _dropped(found: list[DayTotal]) -> Chart:
+def _dropped(found: list[Row]) -> Chart:
     counted: Counter[str] = Counter()
     for each in found:
-        counted.update({category: sum(reasons.values()) for category, reasons in each.withheld.items()})
+        counted.update({category: sum(reasons.values()) for category, reasons in each["dropped"].items()})
     rows = [(words.category(key), count) for key, count in sorted(counted.items()) if count]
     drawn, most = bars.lying(rows)
     says = _("%(events)s events were sent by your devices and dropped on arrival.") % {

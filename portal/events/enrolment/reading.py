@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.idp.oidc.models import Token
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -85,10 +85,12 @@ class SeenDevice:
 
 def collectors(subject_id: UUID) -> list[Seen]:
     """Return a person's collectors, those that were removed too; always the same number of queries."""
-    found = Collector.objects.for_subject(subject_id).select_related("device").order_by("-joined", "pk")
     titles = dict(Source.objects.values_list("key", "title"))
     connected = _connected(subject_id)
-    return [_seen(each, titles.get(each.source, each.source), str(each.pk) in connected) for each in found]
+    return [
+        _seen(each, titles.get(each.source, each.source), connected=str(each.pk) in connected)
+        for each in _listed(subject_id)
+    ]
 
 
 def devices(subject_id: UUID) -> list[SeenDevice]:
@@ -135,7 +137,7 @@ def waiting(subject_id: UUID) -> int:
 
 
 def rows(subject_id: UUID) -> list[dict[str, Any]]:
-    """Return a person's collectors as a copy holds them."""
+    """Return a person's collectors as a copy holds them: one query, without what a page says beside."""
     return [
         {
             "device": each.device_name,
@@ -151,8 +153,12 @@ def rows(subject_id: UUID) -> list[dict[str, Any]]:
             "joined": each.joined.isoformat(),
             "removed": each.ended.isoformat() if each.ended else "",
         }
-        for each in collectors(subject_id)
+        for each in (_seen(row, row.source, connected=False) for row in _listed(subject_id))
     ]
+
+
+def _listed(subject_id: UUID) -> QuerySet[Collector]:
+    return Collector.objects.for_subject(subject_id).select_related("device").order_by("-joined", "pk")
 
 
 def _connected(subject_id: UUID) -> set[str]:
@@ -160,7 +166,7 @@ def _connected(subject_id: UUID) -> set[str]:
     return {data["collector"] for data in held.values_list("data", flat=True) if data and "collector" in data}
 
 
-def _seen(row: Collector, title: str, connected: bool) -> Seen:
+def _seen(row: Collector, title: str, *, connected: bool) -> Seen:
     called = row.device.opened()
     return Seen(
         pk=row.pk,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.audit.words import ROLES
@@ -31,9 +32,12 @@ def rows(subject_id: UUID) -> list[Row]:
     ]
 
 
+def recorded(subject_id: UUID) -> QuerySet[Intake]:
+    return Intake.objects.filter(request__subject_id=subject_id)
+
+
 def intakes(subject_id: UUID) -> list[Row]:
     """Return how requests came in that somebody else recorded, and how it was made sure who asked."""
-    found = Intake.objects.filter(request__subject_id=subject_id).order_by("received")
     return [
         {
             "request": str(each.request_id),
@@ -43,7 +47,7 @@ def intakes(subject_id: UUID) -> list[Row]:
             "identity": str(each.get_identity_display()),
             "delivery": str(each.get_delivery_display()),
         }
-        for each in found
+        for each in recorded(subject_id).order_by("received")
     ]
 
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from portal.rights.leaving.models import Channel, Departure
 
 Row = dict[str, object]
 
 
-def rows(subject_id: UUID) -> list[Row]:
-    channel = Channel.objects.filter(pk=subject_id).first()
-    left = Departure.objects.filter(pk=subject_id).first()
-    found: list[Row] = []
-    if channel:
-        found.append({"code_is_sent": str(channel.address.way.label), "where": channel.address.where})
-    if left:
-        found.append({"left_on": left.left_on.isoformat(), "account_ends_on": left.erase_on.isoformat()})
-    return found
+def channels(subject_id: UUID) -> QuerySet[Channel]:
+    return Channel.objects.filter(pk=subject_id)
+
+
+def channel(subject_id: UUID) -> list[Row]:
+    addresses = [each.address for each in channels(subject_id)]
+    return [{"code_is_sent": str(each.way.label), "where": each.where} for each in addresses]
+
+
+def departures(subject_id: UUID) -> QuerySet[Departure]:
+    return Departure.objects.filter(pk=subject_id)
+
+
+def departure(subject_id: UUID) -> list[Row]:
+    return [
+        {"left_on": each.left_on.isoformat(), "account_ends_on": each.erase_on.isoformat()}
+        for each in departures(subject_id)
+    ]
