@@ -7,6 +7,8 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, Subquery
+
 from consent import leaf, merkle, tree
 from consent.models import Checkpoint, LedgerLeaf, Opening
 from consent.ports import CannotOpen, installed
@@ -41,31 +43,39 @@ def issue(leaf_idx: int) -> Receipt | None:
 
 def issue_many(indices: Collection[int]) -> dict[int, Receipt | None]:
     """Return the receipts of several leaves, None for the pending ones; those that nothing opens are left out."""
-    newest = Checkpoint.objects.order_by("-size").first()
-    if newest is None:
+    return issue_by(newest(), indices)
+
+
+def newest() -> Checkpoint | None:
+    return Checkpoint.objects.order_by("-size").first()
+
+
+def issue_by(checkpoint: Checkpoint | None, indices: Collection[int]) -> dict[int, Receipt | None]:
+    """Return the same by a checkpoint that was read before."""
+    if checkpoint is None:
         return dict.fromkeys(indices)
-    covered = sorted(idx for idx in indices if idx < newest.size)
+    covered = sorted(idx for idx in indices if idx < checkpoint.size)
     found: dict[int, Receipt | None] = dict.fromkeys(set(indices) - set(covered))
     for start in range(0, len(covered), TOGETHER):
-        found |= _issued(covered[start : start + TOGETHER], newest)
+        found |= _issued(covered[start : start + TOGETHER], checkpoint)
     return found
 
 
 def _issued(indices: Sequence[int], checkpoint: Checkpoint) -> dict[int, Receipt]:
-    entries = dict(LedgerLeaf.objects.filter(pk__in=indices).values_list("idx", "entry"))
     opened = _opened(indices)
     proofs = _inclusions(sorted(opened), checkpoint.size)
-    return {idx: _receipt(idx, bytes(entries[idx]), opened[idx], proof, checkpoint) for idx, proof in proofs.items()}
+    return {idx: _receipt(idx, *opened[idx], proof, checkpoint) for idx, proof in proofs.items()}
 
 
-def _opened(indices: Sequence[int]) -> dict[int, leaf.Opened]:
-    """Return what opens these leaves; of an account that was forgotten, and of a damaged opening, nothing."""
+def _opened(indices: Sequence[int]) -> dict[int, tuple[bytes, leaf.Opened]]:
+    """Return these leaves and what opens them; of an account that was forgotten, and of a damaged one, nothing."""
+    entry = Subquery(LedgerLeaf.objects.filter(pk=OuterRef("leaf_idx")).values("entry"))
     found = {}
-    for each in Opening.objects.filter(pk__in=indices):
+    for each in Opening.objects.filter(pk__in=indices).annotate(entry=entry):
         bound = leaf.opening_aad(each.subject_id, each.leaf_idx)
         try:
             raw = installed.sealer.open(each.subject_id, bytes(each.sealed), bound)
-            found[each.leaf_idx] = leaf.Opened.from_bytes(raw)
+            found[each.leaf_idx] = bytes(each.entry), leaf.Opened.from_bytes(raw)
         except (CannotOpen, ValueError):
             continue
     return found

@@ -18,7 +18,7 @@ from portal.rights.leaving import box
 from portal.rights.leaving.models import AccessCode, Keepsake
 from portal.rights.leaving.values import CERTIFICATE, RECEIPTS
 from portal.rights.models import SubjectRequest
-from portal.rights.receipts.files import FOLDER, KEYS, SCRIPT, TOGETHER, files_of
+from portal.rights.receipts.files import FOLDER, KEYS, SCRIPT, files_of
 from portal.vault import serverkey
 
 
@@ -39,9 +39,8 @@ def archive(subject_id: UUID) -> bytes:
         if checkpoints.vkey_path().exists():
             packed.write(checkpoints.vkey_path(), KEYS)
         indices = list(Opening.objects.filter(subject_id=subject_id).order_by("leaf_idx").values_list("pk", flat=True))
-        for start in range(0, len(indices), TOGETHER):
-            for path, data in files_of(subject_id, indices[start : start + TOGETHER]):
-                packed.writestr(path, data)
+        for path, data in files_of(subject_id, indices):
+            packed.writestr(path, data)
         for each in SubjectRequest.objects.for_subject(subject_id).exclude(sealed_certificate=None):
             packed.writestr(f"{FOLDER}certificates/{each.pk}.json", _pretty(each.certificate or {}))
     return body.getvalue()

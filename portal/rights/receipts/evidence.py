@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -83,18 +84,32 @@ class Writer:
     person: Employee
     known: Texts
     before: Mapping[int, Decision]
-    controller: dict[str, str]
     created: str
 
     @classmethod
     def of(cls, decisions: Collection[Decision], subject_id: UUID) -> Writer:
+        purposes = {each.purpose_key for each in decisions}
+        answers = Decision.objects.for_subject(subject_id).filter(purpose_key__in=purposes)
+        return cls._among(answers.order_by("leaf_idx"), decisions, subject_id)
+
+    @classmethod
+    def of_all(cls, decisions: Sequence[Decision], subject_id: UUID) -> Writer:
+        """Return what writes these: all that the person decided, oldest first."""
+        return cls._among(decisions, decisions, subject_id)
+
+    @classmethod
+    def _among(cls, answers: Iterable[Decision], decisions: Collection[Decision], subject_id: UUID) -> Writer:
         return cls(
             person=Employee.objects.get(pk=subject_id),
             known=texts(decisions),
-            before=_before(decisions, subject_id),
-            controller=Controller.objects.values(*CONTROLLER).first() or {},
+            before=_before(answers),
             created=leaf.stamp(timezone.now()),
         )
+
+    @cached_property
+    def controller(self) -> dict[str, str]:
+        """Return who answers for it now; most texts say it themselves."""
+        return Controller.objects.values(*CONTROLLER).first() or {}
 
     def write(self, decision: Decision, receipt: Receipt | None) -> bytes:
         return json.dumps(dpv.receipt(self._answer(decision, receipt)), indent=1, ensure_ascii=False).encode()
@@ -143,12 +158,11 @@ class Writer:
         }
 
 
-def _before(decisions: Collection[Decision], subject_id: UUID) -> dict[int, Decision]:
+def _before(answers: Iterable[Decision]) -> dict[int, Decision]:
     """Return for each index the answer that the same person had given on the same purpose before."""
-    purposes = {each.purpose_key for each in decisions}
     newest: dict[str, Decision] = {}
     found = {}
-    for each in Decision.objects.for_subject(subject_id).filter(purpose_key__in=purposes).order_by("leaf_idx"):
+    for each in answers:
         if each.purpose_key in newest:
             found[each.leaf_idx] = newest[each.purpose_key]
         newest[each.purpose_key] = each

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from consent import checkpoints, ledger, receipts, verify_receipt
-from consent.models import Decision, Opening
+from consent.models import Checkpoint, Decision, Opening
 from consent.receipts import Receipt
 from portal.rights import bundle
+from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
 from portal.rights.receipts import evidence
 from portal.rights.values import Cursor
 
 FOLDER = "receipts/"
 SCRIPT, KEYS = f"{FOLDER}verify_receipt.py", f"{FOLDER}ledger.vkey"
-TOGETHER = 50
-# Where their shelves stand, each under the number of its first entry; behind all others.
+# So many entries lie on one shelf.
+TOGETHER = 200
+# Where their shelves stand: the first, which has what verifies them as well, and the others, each under the number of
+# its first entry; behind all others.
 SHELVES = 4_000_000
 CHUNK_SECONDS = 8.0
 
@@ -28,39 +32,72 @@ def write_receipts(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Write as many as fit into some seconds, oldest first; what is pending has its JSON-LD alone."""
     entries = Opening.objects.filter(subject_id=request.subject_id).order_by("leaf_idx")
     left = list(entries.filter(leaf_idx__gt=cursor.get("after", -1)).values_list("leaf_idx", flat=True))
-    if not cursor:
-        _begin(request, left)
+    files = {} if cursor else _verifiers()
+    writer = Writer.of(request.subject_id, _checkpoint(left, sign=not cursor))
     ends, done = time.monotonic() + CHUNK_SECONDS, cursor.get("done", 0)
     for start in range(0, len(left), TOGETHER):
         some = left[start : start + TOGETHER]
-        files = {path: bundle.whole(path, data, 1) for path, data in files_of(request.subject_id, some)}
-        bundle.put_shelf(request, SHELVES + some[0], files)
+        shelf = SHELVES - 1 if files else SHELVES + some[0]
+        files |= {path: bundle.whole(path, data, 1) for path, data in writer.files(some)}
+        bundle.put_shelf(request, shelf, files)
+        files = {}
         if time.monotonic() > ends and some[-1] != left[-1]:
             return {"after": some[-1], "done": done + start + len(some), "total": done + len(left)}
+    if files:
+        bundle.put_shelf(request, SHELVES - 1, files)
     return None
 
 
-def _begin(request: SubjectRequest, indices: Collection[int]) -> None:
-    """Have a checkpoint signed that covers them all, if the key can be read, and add what verifies them."""
-    if indices and max(indices) >= evidence.newest_size():
-        # A copy without some proofs is better than none; they are marked as pending.
-        with suppress(OSError):
-            ledger.settle_and_sign()
+def _checkpoint(indices: Sequence[int], *, sign: bool) -> Checkpoint | None:
+    """Return the newest checkpoint; have one signed that covers all of these, if it does not and the key can be read.
+
+    A copy without some proofs is better than none; they are marked as pending.
+    """
+    found = receipts.newest()
+    if not (sign and indices) or (found and max(indices) < found.size):
+        return found
+    with suppress(OSError):
+        ledger.settle_and_sign()
+    return receipts.newest()
+
+
+def _verifiers() -> dict[str, Piece]:
+    """Return the files that verify the others."""
     files = {SCRIPT: bundle.whole(SCRIPT, Path(verify_receipt.__file__).read_bytes(), 1)}
     if checkpoints.vkey_path().exists():
         keys = checkpoints.vkey_path().read_bytes()
         files[KEYS] = bundle.whole(KEYS, keys, len(keys.splitlines()))
-    bundle.put_shelf(request, SHELVES - 1, files)
+    return files
 
 
-def files_of(subject_id: UUID, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
-    """Yield the proofs of these entries, and the JSON-LD of those that are this person's decisions."""
-    issued = receipts.issue_many(indices)
-    yield from _proofs(issued)
-    decisions = list(Decision.objects.filter(leaf_idx__in=indices, subject_id=subject_id))
-    writer = evidence.Writer.of(decisions, subject_id)
-    for each in decisions:
-        yield f"{FOLDER}{each.leaf_idx}.jsonld", writer.write(each, issued.get(each.leaf_idx))
+@dataclass(frozen=True)
+class Writer:
+    """Writes the receipts of one person; whatever they share is read once."""
+
+    checkpoint: Checkpoint | None
+    decisions: Mapping[int, Decision]
+    answers: evidence.Writer
+
+    @classmethod
+    def of(cls, subject_id: UUID, checkpoint: Checkpoint | None) -> Writer:
+        decisions = list(Decision.objects.for_subject(subject_id).order_by("leaf_idx"))
+        by_entry = {each.leaf_idx: each for each in decisions}
+        return cls(checkpoint, by_entry, evidence.Writer.of_all(decisions, subject_id))
+
+    def files(self, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the proofs of these entries, and the JSON-LD of those that are this person's decisions."""
+        issued = receipts.issue_by(self.checkpoint, indices)
+        yield from _proofs(issued)
+        for idx in indices:
+            if decision := self.decisions.get(idx):
+                yield f"{FOLDER}{idx}.jsonld", self.answers.write(decision, issued.get(idx))
+
+
+def files_of(subject_id: UUID, indices: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    """Yield the same of any number of entries."""
+    writer = Writer.of(subject_id, receipts.newest())
+    for start in range(0, len(indices), TOGETHER):
+        yield from writer.files(indices[start : start + TOGETHER])
 
 
 def _proofs(issued: Mapping[int, Receipt | None]) -> Iterator[tuple[str, bytes]]:
