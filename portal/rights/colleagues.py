@@ -15,7 +15,11 @@ from portal.rights.pack.others import Colleague, Others
 
 def others_of(subject_id: UUID) -> Others:
     """Return what finds everybody of the directory but this person."""
-    person = Employee.objects.filter(pk=subject_id).first()
+    return others_than(subject_id, Employee.objects.filter(pk=subject_id).first())
+
+
+def others_than(subject_id: UUID, person: Employee | None) -> Others:
+    """Return the same for a person who was looked up before."""
     own = (person.name,) if person else ()
     return Others.of(_colleagues(subject_id, person), besides=own)
 

@@ -16,7 +16,7 @@ from portal.people.models import Employee
 from portal.rights import bundle, colleagues, tables
 from portal.rights.bundle import Piece
 from portal.rights.days import kept_back
-from portal.rights.models import SubjectRequest
+from portal.rights.models import BundlePart, SubjectRequest
 from portal.rights.pack import days
 from portal.rights.pack.days import DayPages, Page
 from portal.rights.pack.others import Others
@@ -36,9 +36,9 @@ def write_pages(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     left = [day for day in sorted(shown) if day.isoformat() > cursor.get("after", "")]
     if not left:
         return None
-    others, zone, seq = colleagues.others_of(request.subject_id), zone_of(request), cursor.get("shelf", SHELVES)
-    # A first run that was killed may have written more shelves than this one.
-    bundle.drop_parts(request, from_seq=seq)
+    person, seq = Employee.objects.filter(pk=request.subject_id).first(), cursor.get("shelf", SHELVES)
+    others, zone = colleagues.others_than(request.subject_id, person), person.time_zone if person else "UTC"
+    _drop(request, seq)
     ends, taken, pages = time.monotonic() + CHUNK_SECONDS, 0, _Shelves(request, seq)
     for day in left:
         pages.add(_pages(request, DayPages(day, zone, shown[day]), others))
@@ -51,6 +51,15 @@ def write_pages(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     done = cursor.get("done", 0) + taken
     after = left[taken - 1].isoformat()
     return {"after": after, "shelf": pages.seq, "done": done, "total": done + len(left) - taken}
+
+
+def _drop(request: SubjectRequest, seq: int) -> None:
+    """Drop what a first run that was killed wrote: it may have been more shelves than this run's.
+
+    Only the newest token adds any, so that there are none where none are seen.
+    """
+    if BundlePart.objects.filter(bundle=request.bundle, seq__gte=seq).exists():
+        bundle.drop_parts(request, from_seq=seq)
 
 
 @dataclass
@@ -86,10 +95,6 @@ def counts(request: SubjectRequest) -> dict[date, int]:
 def _holds(category: str, wanted: frozenset[str]) -> bool:
     """Typed characters are counted with their keys."""
     return category in wanted or (category == "keystroke_timing" and CONTENT in wanted)
-
-
-def zone_of(request: SubjectRequest) -> str:
-    return Employee.objects.filter(pk=request.subject_id).values_list("time_zone", flat=True).first() or "UTC"
 
 
 def _pages(request: SubjectRequest, pages: DayPages, others: Others) -> Iterator[Page]:
