@@ -29,13 +29,16 @@ from consent.values import (
 )
 
 # One statement, so that no permission can be read with another moment's journal or closure.
-READ = """
-SELECT g.version, g.key_epoch, g.active, g.days_off,
+COLUMNS = """
+       g.version, g.key_epoch, g.active, g.days_off,
        g.grants::text, g.pauses::text, g.restrictions::text, g.fences::text,
-       coalesce(s.journalled, 0), coalesce(s.closed_reason, '')
-FROM consent_gate g LEFT JOIN consent_ledgerstate s ON s.id = 1
+       coalesce(o.journalled, 0), coalesce(o.closed_reason, '')
+"""
+ROW = """
+FROM consent_gate g LEFT JOIN consent_ledgerstate o ON o.id = 1
 WHERE g.subject_id = %s
 """
+READ = " ".join(["SELECT", COLUMNS, ROW])
 STRIP = """
 WITH held AS (SELECT subject_id FROM consent_gate WHERE grants ? %s ORDER BY subject_id FOR UPDATE)
 UPDATE consent_gate g SET grants = g.grants - %s, version = g.version + 1 FROM held WHERE g.subject_id = held.subject_id
@@ -81,7 +84,7 @@ def _state(subject_id: UUID, sql: str) -> GateState | None:
 
 
 def evaluate(subject_id: UUID, row: Sequence[Any]) -> GateState:
-    """Return what a row that READ or HOLD gave says at this moment."""
+    """Return what a row with these COLUMNS says at this moment."""
     version, epoch, active, marked, *texts, journalled, closed = row
     chains, pauses, restrictions, fences = _parsed(*texts)
     off = days_off.opened(subject_id, bytes(marked))

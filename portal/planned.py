@@ -15,9 +15,16 @@ _planned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
 
 def run(sql: str, values: Sequence[Any]) -> Rows:
+    """Return the rows of a statement that has some."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall()
+
+
+def write(sql: str, values: Sequence[Any]) -> None:
+    """Run a statement that returns nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
 
 
 def planned(name: str, types: Sequence[str], sql: str, values: Sequence[Any]) -> Rows:
@@ -31,7 +38,7 @@ def planned(name: str, types: Sequence[str], sql: str, values: Sequence[Any]) ->
     try:
         if name not in kept:
             numbered = sql % tuple(f"${place}" for place in range(1, len(types) + 1))
-            run(f"PREPARE {name} ({', '.join(types)}) AS {numbered}", ())
+            write(f"PREPARE {name} ({', '.join(types)}) AS {numbered}", ())
             kept.add(name)
         return run(f"EXECUTE {name} ({', '.join(['%s'] * len(types))})", values)
     except (OperationalError, ProgrammingError) as error:

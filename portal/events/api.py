@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router, Schema
 
-from consent import gate
 from consent.values import CATEGORIES, GateState
 from portal import limits
 from portal.events import admission, decode, devices, hot, ingest
@@ -160,7 +159,7 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "", app: s
     """Say what may be sent of a person now, and why not the rest; with `app`, what of that one."""
     token: Token = request.auth  # type: ignore[attr-defined]
     known, named, employee = _look(token, source, subject)
-    state = gate.read(employee.pk)
+    state = known.state()
     if state is not None and state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
     if state is not None:

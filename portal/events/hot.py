@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from consent.gate import COLUMNS, evaluate
 from consent.values import FOREVER_MS, GateState
 from portal.events.enrolment.values import DEVICE_ENDED, WRITER, bar
 from portal.events.models import BatchReceipt, Block, LastFocus, Sender
 from portal.people.models import Employee
-from portal.planned import planned, run
+from portal.planned import planned, run, write
 from portal.register.models import Source
 from portal.register.standing import concerns, country_of
 
-# Source with its live flows, person, whether their country and that of the device have agreed to the source, the gate's
-# version, how the collector stands, what has to be acknowledged first, the last window of this sender, and what is
-# written down of it: each may be missing without the others.
+# Source with its live flows, person, whether their country and that of the device have agreed to the source, how the
+# collector stands, what has to be acknowledged first, the last window of this sender, what is written down of it, and
+# the gate, read at the same moment as all else: each may be missing without the others.
 LOOK = """
 SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hours, e.jurisdiction,
        l.month, l.epoch, l.sealed, d.waiting, d.sealed,
@@ -30,9 +31,9 @@ SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hour
             WHERE here.country IS NOT NULL
               AND NOT EXISTS (SELECT 1 FROM register_worksagreement w
                                WHERE w.source_id = s.key AND w.country IN ('', here.country))),
-       s.allowed_apps, s.redaction, g.version, i.state, v.ownership, v.agreed, v.country,
+       s.allowed_apps, s.redaction, i.state, v.ownership, v.agreed, v.country,
        (SELECT jsonb_agg(jsonb_build_array(p.purpose_key, p.jurisdictions)) FROM register_purposerecord p
-          JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge)
+          JOIN consent_purpose u ON u.key = p.purpose_key AND u.state = 'live' WHERE p.must_acknowledge){gate}
   FROM (SELECT %s::text AS writer, %s::uuid AS collector) one
   LEFT JOIN (
        SELECT key, kind, blocked_apps, allowed_apps, redaction,
@@ -45,9 +46,14 @@ SELECT s.key, s.kind, s.blocked_apps, s.rules, e.id, e.time_zone, e.working_hour
   LEFT JOIN events_lastfocus l ON l.subject_id = e.id AND l.source = s.key AND l.writer = one.writer
   LEFT JOIN events_sender d ON d.subject_id = e.id AND d.source = s.key AND d.writer = one.writer
   LEFT JOIN consent_gate g ON g.subject_id = e.id
+  LEFT JOIN consent_ledgerstate o ON o.id = 1
   LEFT JOIN enrolment_collector i ON i.id = one.collector AND i.subject_id = e.id AND i.source = s.key
   LEFT JOIN enrolment_device v ON v.id = i.device_id
 """
+LOOK_AT_ONE = {
+    by: LOOK.format(which="s.key = %s", named_by=by, gate=f", {COLUMNS}") for by in ("id", "employee_number")
+}
+LOOK_AT_ALL = LOOK.format(which="s.key <> %s", named_by="id", gate="")
 FOCUS = """
 SELECT month, epoch, sealed FROM events_lastfocus
  WHERE subject_id = %s AND writer = %s AND source = %s FOR UPDATE
@@ -110,7 +116,7 @@ class Known:
 
     `rules` are the flows that concern the person, `first` the purposes of which they have to be told before anything is
     collected; not `agreed` is a source that a works agreement is still missing for, in their country or the device's.
-    `version` is the gate's as all this was read, `installed` the collector that sends, where one does.
+    `gate` is the gate's row as all this was read, `installed` the collector that sends, where one does.
     """
 
     source: Source | None
@@ -120,8 +126,13 @@ class Known:
     agreed: bool = True
     first: tuple[str, ...] = ()
     sender: Sender | None = None
-    version: int | None = None
+    gate: tuple[Any, ...] | None = None
     installed: Installed | None = None
+
+    def state(self) -> GateState | None:
+        """Return what the gate permits now, or None where nobody was admitted."""
+        admitted = self.employee is not None and self.gate is not None
+        return evaluate(self.employee.pk, self.gate) if admitted else None
 
     @property
     def places(self) -> set[str]:
@@ -139,13 +150,13 @@ def look(source: str, named: UUID | str, writer: str) -> Known:
     """Return what there is; a person is named by subject_id or, as a text, by employee number."""
     by = "id" if isinstance(named, UUID) else "employee_number"
     types = ("text", "uuid", "text", "uuid" if by == "id" else "text")
-    sql = LOOK.format(which="s.key = %s", named_by=by)
-    return _known(writer, planned(f"daylight_look_{by}", types, sql, [writer, _collector(writer), source, named])[0])
+    values = [writer, _collector(writer), source, named]
+    return _known(writer, planned(f"daylight_look_{by}", types, LOOK_AT_ONE[by], values)[0])
 
 
 def look_everywhere(subject_id: UUID) -> list[Known]:
-    """Return what there is of each live source, whoever sends."""
-    rows = run(LOOK.format(which="s.key <> %s", named_by="id"), ["", None, "", subject_id])
+    """Return what there is of each live source, whoever sends; the gate is the caller's to read."""
+    rows = run(LOOK_AT_ALL, ["", None, "", subject_id])
     return [_known("", row) for row in sorted(rows, key=lambda row: row[0] or "") if row[0]]
 
 
@@ -155,7 +166,8 @@ def _collector(writer: str) -> UUID | None:
 
 def _known(writer: str, row: tuple[Any, ...]) -> Known:
     source, kind, blocked, rules, subject_id, zone, hours, where, month, epoch, fronts, waiting, sealed = row[:13]
-    agreed, allowed, redaction, version, *installation, first = row[13:]
+    agreed, allowed, redaction, *installation, first = row[13:21]
+    gate = row[21:]
     lists = {"blocked_apps": _json(blocked), "allowed_apps": _json(allowed), "redaction": _json(redaction)}
     known_source = Source(key=source, kind=kind, **lists) if kind else None
     if not subject_id:
@@ -171,7 +183,7 @@ def _known(writer: str, row: tuple[Any, ...]) -> Known:
         agreed,
         tuple(purpose for purpose, named in _json(first) or () if any(concerns(named, place) for place in places)),
         None if waiting is None else _sender(subject_id, writer, source, waiting, sealed),
-        version,
+        gate if gate and gate[0] is not None else None,
         installed,
     )
 
@@ -207,12 +219,12 @@ def lock_focus(subject_id: UUID, writer: str, source: str) -> LastFocus:
     """Return the sender's row, made if need be, and keep others waiting until the caller's transaction ends."""
     whose = [subject_id, writer, source]
     while not (rows := run(FOCUS, whose)):
-        run(NO_FOCUS, whose)
+        write(NO_FOCUS, whose)
     return _focus(subject_id, writer, source, rows[0])
 
 
 def remember_focus(row: LastFocus) -> None:
-    run(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
+    write(REMEMBER, [row.month, row.epoch, row.sealed, row.subject_id, row.writer, row.source])
 
 
 class Changed(Exception):

@@ -14,7 +14,6 @@ import msgspec
 from django.db import transaction
 from django.db.models import QuerySet
 
-from consent import gate
 from consent.values import GateState
 from portal.events import blocks, devices, focus, hot
 from portal.events.blocks import Written
@@ -115,13 +114,11 @@ def _outside_window(batch: Batch) -> list[tuple[str, str]]:
 
 def _take(batch: Batch) -> Accepted:
     """Ask and store; raises hot.Changed when somebody decided in between, hot.Taken for a repeat."""
-    state = gate.read(batch.employee.pk)
+    state = batch.known.state()
     if state is None:
         return batch.refused()
     if state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")
-    if state.version != batch.known.version:
-        raise hot.Changed
     keeper = Gatekeeper(state, batch.source, batch.known, batch.employee, batch.imported, batch.writer, batch.page)
     if not keeper.granted:
         receipt = _receipt(batch, NOTHING)

@@ -358,12 +358,12 @@ class TestOneBatch:
     def test_it_costs_few_queries(self, client, put, token, ada, django_assert_num_queries):
         put([move()])  # a connection plans its statements once
         body = make_batch(ada, [move() for _ in range(500)])
-        # token, what is known, gate, receipt with blocks under the gate's lock
-        with django_assert_num_queries(4):
+        # token, what is known with the gate, receipt with blocks under the gate's lock
+        with django_assert_num_queries(3):
             send(client, token, body)
         # and in one transaction with it the last window: locked, written
         put([focus("mail")])
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(7):
             put([focus("chat"), move()])
 
     def test_it_is_taken_where_a_proxy_shares_connections(self, put):

@@ -228,10 +228,10 @@ def test_nobody_changes_anothers_device_and_the_person_sees_the_try(ada):
     assert collector.state == "active"
 
 
-def test_asking_costs_three_queries(ada, django_assert_num_queries):
+def test_asking_costs_two_queries(ada, django_assert_num_queries):
     token = make_collector(ada)
     permissions(token)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert permissions(token).status_code == 200
 
 
