@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -65,7 +66,6 @@ class Share:
     events: list[Base] = field(default_factory=list)
     bound: list[int] = field(default_factory=list)
     bindings: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], int] = field(default_factory=dict)
-    kept: Counts = field(default_factory=dict)
     contents: int = 0
     withheld: dict[str, Counts] = field(default_factory=dict)
     rules: str = ""
@@ -76,12 +76,18 @@ class Share:
         way = self.bindings.setdefault(binding, len(self.bindings))
         self.events.append(event)
         self.bound.append(way)
-        self.kept[event.category] = self.kept.get(event.category, 0) + 1
         return way
+
+    def kept(self) -> Counts:
+        """Return how many there are of each category."""
+        counts: Counts = {}
+        for kind, n in Counter(map(type, self.events)).items():
+            counts[kind.category] = counts.get(kind.category, 0) + n
+        return counts
 
     def counts(self, source: str, size: int) -> DayTally:
         rules = [self.rules] if self.rules else []
-        return DayTally({source: Tally(self.kept, size, self.contents, self.withheld, rules, self.cut)})
+        return DayTally({source: Tally(self.kept(), size, self.contents, self.withheld, rules, self.cut)})
 
     def binding_list(self) -> list[Binding]:
         return [Binding(*each) for each in self.bindings]
@@ -357,15 +363,16 @@ def sift(keeper: Gatekeeper, events: Sequence[Base], before: Sequence[Front] = (
     """
     _named_plainly(events)
     sieve = Sieve(keeper)
-    ways = sieve.ways
+    # What every event needs, looked up anew only where the sieve was asked: most of a batch is like what came before.
+    known, low, high, keep, bind = sieve.ways.get, 0, 0, sieve.share.events.append, sieve.share.bound.append
     for event in sorted([*before, *events], key=attrgetter("t")):
+        if low <= event.t < high and (way := known((type(event), event.app))) is not None:
+            keep(event)
+            bind(way)
+            continue
         if type(event) is Front:
             sieve.turn_to(event)
-        elif sieve.low <= event.t < sieve.high and (way := ways.get((type(event), event.app))) is not None:
-            share = sieve.share
-            share.events.append(event)
-            share.bound.append(way)
-            share.kept[event.category] += 1
         else:
             sieve.take(event)
+        low, high, keep, bind = sieve.low, sieve.high, sieve.share.events.append, sieve.share.bound.append
     return sieve.sifted
