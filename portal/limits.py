@@ -8,10 +8,17 @@ from functools import lru_cache
 
 import redis
 from django.conf import settings
+from redis.commands.core import Script
 
 from portal.http import Problem
 
 WINDOW = 60
+# One question instead of three: every call asks it.
+COUNT = """
+local n = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1], 'NX')
+return {n, redis.call('TTL', KEYS[1])}
+"""
 # While Redis is away each request would wait for it; so long it is not asked again.
 PATIENCE = 5
 
@@ -43,10 +50,13 @@ def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(f"{url}/1", socket_timeout=1, socket_connect_timeout=1)
 
 
+@lru_cache(maxsize=1)
+def _script(url: str) -> Script:
+    return _client(url).register_script(COUNT)
+
+
 def _shared(key: str) -> tuple[int, int]:
-    pipe = _client(settings.REDIS_URL).pipeline(transaction=False)
-    pipe.incr(key).expire(key, WINDOW, nx=True).ttl(key)
-    n, _expires, left = pipe.execute()
+    n, left = _script(settings.REDIS_URL)(keys=[key], args=[WINDOW])
     return n, max(1, left)
 
 
