@@ -313,7 +313,7 @@ def lift(*, subject_id: UUID, key: str) -> None:
     installed.trail.record("restriction.lifted", subject_id, "system", {"key": key, "at": _stamp(now)})
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def fence(
     *,
     subject_id: UUID,
@@ -322,12 +322,14 @@ def fence(
     asked_ms: int,
     key_epoch: int,
     lasting: bool = True,
+    row: Gate | None = None,
 ) -> None:
     """Keep an erased scope out and switch to new keys; safe to repeat.
 
     `lasting` stays unless no import source is in the scope: only what arrives from devices has an oldest age.
+    `row` is the person's gate row, where the caller has locked it.
     """
-    row = _row(subject_id)
+    row = row or _row(subject_id)
     made = {"key": key, "scope": scope.to_json(), "asked_ms": asked_ms, "lasting": lasting}
     if made in row.fences and row.key_epoch >= key_epoch:
         return

@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import connections, router, transaction
 
 from consent import days_off, outside
-from consent.models import ONLY_ROW, Gate, JournalLine, LedgerHead, LedgerLeaf, LedgerState, NoticeVersion, Purpose
+from consent.models import ONLY_ROW, Gate, JournalLine, LedgerLeaf, LedgerState, NoticeVersion, Purpose
 from consent.ports import installed
 
 CHUNK = 1000
@@ -40,6 +40,21 @@ PENDING = """
 SELECT l.idx, l.entry, o.subject_id, o.sealed
 FROM consent_ledgerleaf l LEFT JOIN consent_opening o ON o.leaf_idx = l.idx
 WHERE l.idx >= %s AND l.idx < %s ORDER BY l.idx
+"""
+# What the database knows of the journal, and how many leaves it has, at one moment.
+KNOWN = """
+SELECT coalesce(s.journalled, 0), coalesce(s.journal_end, 0), coalesce(s.recovering, false), coalesce(h.size, 0)
+FROM (SELECT %s AS id) only_row
+LEFT JOIN consent_ledgerstate s ON s.id = only_row.id LEFT JOIN consent_ledgerhead h ON h.id = only_row.id
+"""
+# Lines that are in the file go, and how far it is known moves, in one commit: a crash before it writes a line twice,
+# and the key tells who reads that it is the same.
+WRITTEN = """
+WITH written AS (DELETE FROM consent_journalline WHERE id = ANY(%s::bigint[]))
+INSERT INTO consent_ledgerstate AS s (id, journalled, journal_end, recovering, closed_reason)
+VALUES (%s, %s, %s, false, '')
+ON CONFLICT (id) DO UPDATE
+SET journal_end = excluded.journal_end, journalled = greatest(s.journalled, excluded.journalled)
 """
 DEFINED = ("title", "description", "basis", "refusal_consequence", "alternative", "categories", "state")
 Line = dict[str, Any]
@@ -171,19 +186,21 @@ def catch_up() -> int:
     Safe to run at any time, from anywhere; raises OSError when the journal cannot be written.
     """
     with alone():
-        known = state()
+        known, wanted = _known()
         if outside.size(path()) < known.journal_end:
             _say_again()
         foreign = known.recovering or _is_foreign(known.journal_end)
         there = size()
-        wanted = LedgerHead.objects.filter(pk=ONLY_ROW).values_list("size", flat=True).first() or 0
-        for first in range(there, wanted, CHUNK):
-            outside.append(path(), _leaf_lines(first, min(first + CHUNK, wanted)))
-        _write_lines(max(there, wanted), moving=not foreign)
-        # A journal that is ahead tells of a restore: what was decided since is not in it.
-        if there <= wanted and not foreign:
-            _let_take_effect(known, wanted)
+        _write(there, wanted, None if foreign else known)
     return max(there, wanted)
+
+
+def _known() -> tuple[LedgerState, int]:
+    """Return how far this database knows the journal, and how many leaves it has itself."""
+    with connections[router.db_for_write(LedgerState)].cursor() as cursor:
+        cursor.execute(KNOWN, [ONLY_ROW])
+        journalled, end, recovering, leaves = cursor.fetchone()
+    return LedgerState(journalled=journalled, journal_end=end, recovering=recovering), leaves
 
 
 def know(end: int, **more: Any) -> None:
@@ -256,14 +273,39 @@ def _text(data: bytes | memoryview) -> str:
     return base64.b64encode(data).decode()
 
 
-def _write_lines(leaves: int, *, moving: bool) -> None:
-    while waiting := list(JournalLine.objects.order_by("pk")[:CHUNK]):
-        outside.append(path(), (_other_line(row, leaves) for row in waiting))
-        # A crash before this commit writes a line twice: the key tells who reads that it is the same.
-        with transaction.atomic():
-            JournalLine.objects.filter(pk__in=[row.pk for row in waiting]).delete()
-            if moving:
-                know(outside.size(path()))
+def _write(there: int, wanted: int, known: LedgerState | None) -> None:
+    """Write the leaves that the file lacks and all lines that wait, and let them take effect.
+
+    Without `known` nothing does: lines of another life of the database stand in the file.
+    """
+    missing = [(first, min(first + CHUNK, wanted)) for first in range(there, wanted, CHUNK)]
+    for first, end in missing[:-1]:
+        outside.append(path(), _leaf_lines(first, end))
+    # The last leaves and the first lines wait for the disk together.
+    leaves = [line for first, end in missing[-1:] for line in _leaf_lines(first, end)]
+    while True:
+        waiting = list(JournalLine.objects.order_by("pk")[:CHUNK])
+        if lines := [*leaves, *(_other_line(row, max(there, wanted)) for row in waiting)]:
+            outside.append(path(), lines)
+        # Who commits a line from here on writes it: whatever else waits was read.
+        last, leaves = len(waiting) < CHUNK, []
+        # A journal that is ahead tells of a restore: what was decided since is not in it.
+        effective = wanted if last and there <= wanted else None
+        _settle([row.pk for row in waiting], effective, known)
+        if last:
+            return
+
+
+def _settle(written: list[int], effective: int | None, known: LedgerState | None) -> None:
+    """Let go of lines that are in the file, and remember how far it is known and how many leaves take effect."""
+    if known is None:
+        JournalLine.objects.filter(pk__in=written).delete()
+        return
+    end = outside.size(path())
+    moves = effective is not None and (known.journalled < effective or known.journal_end != end)
+    if written or moves:
+        with connections[router.db_for_write(LedgerState)].cursor() as cursor:
+            cursor.execute(WRITTEN, [written, ONLY_ROW, effective or 0, end])
 
 
 def _other_line(row: JournalLine, leaves: int) -> Line:
@@ -272,9 +314,3 @@ def _other_line(row: JournalLine, leaves: int) -> Line:
         return known | {"subject_id": str(row.subject_id), "sealed": _text(row.sealed)}
     content = json.loads(bytes(row.sealed))
     return known | (content if row.kind in content else {row.kind: content})
-
-
-def _let_take_effect(known: LedgerState, there: int) -> None:
-    end = outside.size(path())
-    if known.journalled < there or known.journal_end != end:
-        know(end, journalled=max(there, known.journalled))

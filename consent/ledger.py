@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, router, transaction
 from django.utils import timezone
 
 from consent import checkpoints, forgotten, journal, leaf, merkle, outside, tree, verification, writing
@@ -23,6 +23,11 @@ consistency = tree.consistency
 root_at = tree.root_at
 verify = verification.first_fault
 Entry = tuple[str, UUID, leaf.Record]
+HEAD = """
+SELECT h.size, h.frontier, coalesce(s.closed_reason, '')
+FROM consent_ledgerhead h LEFT JOIN consent_ledgerstate s ON s.id = h.id
+WHERE h.id = %s FOR UPDATE OF h
+"""
 
 
 def append(cls: str, subject_id: UUID, record: leaf.Record) -> int:
@@ -30,16 +35,20 @@ def append(cls: str, subject_id: UUID, record: leaf.Record) -> int:
     return append_many([(cls, subject_id, record)])
 
 
-@transaction.atomic
 def append_many(entries: Sequence[Entry]) -> int:
     """Append leaves in the caller's transaction; return the index of the first. Raises Closed.
 
     Take every other lock before: the head is the last one (gate row, key list, volume, ledger head).
     """
-    if closed():
-        raise Closed(closed())
     opened = [leaf.Opened(dict(record), leaf.new_salt()) for _, _, record in entries]
-    first = append_opened([(cls, subject_id) for cls, subject_id, _ in entries], opened)
+    with transaction.atomic(savepoint=False):
+        head, reason = _head_and_closure()
+        first = head.size
+        if not reason:
+            _append(head, [(cls, subject_id) for cls, subject_id, _ in entries], opened)
+    # Out here, where it breaks nothing off that the caller may yet do.
+    if reason:
+        raise Closed(reason)
     decided = any(cls == "decision" for cls, _, _ in entries)
     # Nothing that fails after the commit may turn the answer into an error: the decision stands, its receipt waits.
     transaction.on_commit(settle_and_sign if decided else settle, robust=True)
@@ -51,9 +60,13 @@ def append_opened(whose: Sequence[tuple[str, UUID]], opened: Sequence[leaf.Opene
     """Append leaves whose salts are drawn already, whatever is closed; return the index of the first."""
     head = locked_head()
     first = head.size
-    made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _), each in zip(whose, opened, strict=True)]
-    grow(head, made, _sealed(first, [subject_id for _, subject_id in whose], opened))
+    _append(head, whose, opened)
     return first
+
+
+def _append(head: LedgerHead, whose: Sequence[tuple[str, UUID]], opened: Sequence[leaf.Opened]) -> None:
+    made = [leaf.make_entry(cls, each.record, each.salt) for (cls, _), each in zip(whose, opened, strict=True)]
+    grow(head, made, _sealed(head.size, [subject_id for _, subject_id in whose], opened))
 
 
 @transaction.atomic
@@ -78,6 +91,17 @@ def locked_head() -> LedgerHead:
     except LedgerHead.DoesNotExist:
         LedgerHead.objects.bulk_create([LedgerHead()], ignore_conflicts=True)
         return LedgerHead.objects.select_for_update().get(pk=ONLY_ROW)
+
+
+def _head_and_closure() -> tuple[LedgerHead, str]:
+    """Lock the head; return it, and why the site is closed or nothing."""
+    with connections[router.db_for_write(LedgerHead)].cursor() as cursor:
+        cursor.execute(HEAD, [ONLY_ROW])
+        row = cursor.fetchone()
+    if row is None:
+        return locked_head(), closed()
+    size, frontier, reason = row
+    return LedgerHead(size=size, frontier=frontier), reason
 
 
 def _sealed(first: int, subjects: Sequence[UUID], opened: Sequence[leaf.Opened]) -> list[writing.Sealed]:

@@ -15,6 +15,15 @@ from portal.audit import ports
 from portal.audit.models import Act
 from portal.audit.values import ACCESSES, Action, Actor, ActorKind, Facts
 
+WRITTEN = (
+    *("at", "action", "actor_kind", "actor_id", "actor_role", "actor_label"),
+    *("subject_id", "purpose", "case", "facts", "once"),
+)
+FIRST = """
+INSERT INTO audit_act
+  (at, action, actor_kind, actor_id, actor_role, actor_label, subject_id, purpose, "case", facts, once)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
+"""
 # An act of each person about themselves: all but the person is the same.
 OWN = """
 INSERT INTO audit_act (at, action, actor_kind, actor_id, actor_role, actor_label, subject_id, purpose, "case", facts)
@@ -44,9 +53,18 @@ def record(
     if not once:
         act.save()
         return _heard(act)
-    Act.objects.bulk_create([act], ignore_conflicts=True)
-    written = Act.objects.filter(once=once, at=act.at).first()
+    written = _first(act)
     return _heard(written) if written else None
+
+
+def _first(act: Act) -> Act | None:
+    """Write an act unless one with the same `once` is there; return it as it was written, None if it was not."""
+    values = [json.dumps(act.facts) if name == "facts" else getattr(act, name) for name in WRITTEN]
+    with connections[router.db_for_write(Act)].cursor() as cursor:
+        cursor.execute(FIRST, values)
+        found = cursor.fetchone()
+        known = [getattr(act, name) for name in WRITTEN]
+        return Act.from_db(cursor.db.alias, ["id", *WRITTEN, "leaf_idx"], [*found, *known, None]) if found else None
 
 
 def record_own(action: Action, *, subject_ids: Collection[UUID], facts: Facts) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 from portal.vault.cipher import ID_BYTES, SECRET_BYTES, Key
 
@@ -36,6 +37,10 @@ class Entries:
     def with_new(self, name: str) -> Entries:
         """Add a key under this name where there is none."""
         return self if self.named(name) else Entries((*self.pairs, (name, Key.new())))
+
+    def with_all(self, names: Iterable[str]) -> Entries:
+        """Do the same for several names, in the order of their names."""
+        return reduce(Entries.with_new, sorted(names), self)
 
     def joined(self, older: Entries, without: Collection[str]) -> Entries:
         """Add another list's keys after ours, but for some names; those that are here already stay once."""

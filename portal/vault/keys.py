@@ -7,7 +7,7 @@ stored before its key is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -34,6 +34,7 @@ def make_person(subject_id: UUID) -> None:
         kinds = (SubjectKey.Kind.EVIDENCE, SubjectKey.Kind.DATA)
         rows = [SubjectKey(subject_id=subject_id, kind=kind, epoch=FIRST_EPOCH) for kind in kinds]
         lists.insert_keys(wrapping_key, rows)
+        keyring.append(SubjectKey.objects.filter(subject_id=subject_id))
 
 
 def seal_evidence(subject_id: UUID, data: bytes, aad: bytes) -> bytes:
@@ -76,13 +77,16 @@ def begin_epoch(subject_id: UUID, current: int, touched: Collection[Name]) -> in
     """Make the data key of epoch `current + 1`, and new keys there for what is touched; return it. Safe to repeat."""
     new = current + 1
     with kek.wrapping() as wrapping_key:
-        lists.lock_data_key(subject_id, current)
-        row = SubjectKey(subject_id=subject_id, kind=SubjectKey.Kind.DATA, epoch=new)
-        if new not in epochs(subject_id):
-            lists.insert_keys(wrapping_key, [row])
-        data_key = lists.lock_data_key(subject_id, new)
-        for month, names in sorted(_by_month(touched).items()):
-            _add_names(subject_id, new, month, data_key, names)
+        held = lists.lock_data_keys(subject_id, current, new)
+        if current not in held:
+            raise KeyGone
+        made = []
+        if new not in held:
+            lists.insert_keys(wrapping_key, [SubjectKey(subject_id=subject_id, kind=SubjectKey.Kind.DATA, epoch=new)])
+            made = list(SubjectKey.objects.data(subject_id).filter(epoch=new).select_for_update(no_key=True))
+            held[new] = kek.unwrap(made[0])
+        _entries, rows = _with_names(subject_id, new, held[new], _by_month(touched))
+        keyring.append([*made, *rows])
     return new
 
 
@@ -93,14 +97,18 @@ def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) 
     """
     without = _by_month(dropped)
     with kek.unrenewed():
-        if old not in epochs(subject_id):
+        held = lists.lock_data_keys(subject_id, old, new)
+        if old not in held:
             return
-        old_key, new_key = lists.lock_data_key(subject_id, old), lists.lock_data_key(subject_id, new)
-        for row in KeyList.objects.of(subject_id, old).select_for_update().order_by("month"):
-            theirs = lists.open_list(row, old_key)
-            mine = lists.lock_list(subject_id, new, row.month, new_key)
-            joined = lists.open_list(mine, new_key).joined(theirs, without[row.month])
-            lists.store(mine, new_key, joined)
+        if new not in held:
+            raise KeyGone
+        found = lists.lock_lists(subject_id, held)
+        mine = found[new]
+        joined = {
+            month: mine.get(month, lists.Entries()).joined(theirs, without[month])
+            for month, theirs in found[old].items()
+        }
+        keyring.append(lists.write(subject_id, new, held[new], joined))
     cache.forget(subject_id)
 
 
@@ -110,8 +118,7 @@ def destroy_epoch(subject_id: UUID, old: int) -> None:
         rows = list(SubjectKey.objects.data(subject_id).select_for_update().order_by("pk"))
         if any(row.epoch == old for row in rows) and not any(row.epoch > old for row in rows):
             raise OnlyEpoch
-        SubjectKey.objects.data(subject_id).filter(epoch=old).delete()
-        KeyList.objects.of(subject_id, old).delete()
+        lists.remove(subject_id, old)
     cache.forget(subject_id)
     keyring.append_gone(subject_id, epoch=old)
 
@@ -130,10 +137,12 @@ def destroy_person(subject_id: UUID) -> None:
 def drop(subject_id: UUID, month: str, name: str) -> None:
     """Forget one name's keys in every epoch, such as an expired copy's; safe to repeat."""
     with kek.unrenewed():
-        for epoch in epochs(subject_id):
-            data_key = lists.lock_data_key(subject_id, epoch)
-            for row in KeyList.objects.of(subject_id, epoch).filter(month=month).select_for_update():
-                lists.store(row, data_key, lists.open_list(row, data_key).dropped(name))
+        held = lists.lock_data_keys(subject_id)
+        rows = []
+        for epoch, found in lists.lock_lists(subject_id, held, [month]).items():
+            without = {each: entries.dropped(name) for each, entries in found.items()}
+            rows += lists.write(subject_id, epoch, held[epoch], without)
+        keyring.append(rows)
     cache.forget(subject_id)
 
 
@@ -184,22 +193,26 @@ def _make(subject_id: UUID, epoch: int, month: str, name: str, ring: Ring) -> Ke
     """Add a key under a name, unless somebody was faster: then theirs is used."""
     with kek.unrenewed():
         data_key = lists.lock_data_key(subject_id, epoch)
-        entries = _add_names(subject_id, epoch, month, data_key, {name})
-    ring.lists[month] = entries
+        found, rows = _with_names(subject_id, epoch, data_key, {month: {name}})
+        keyring.append(rows)
+    ring.lists[month] = entries = found[month]
     key = entries.named(name)
     if key is None:
         raise KeyGone
     return key
 
 
-def _add_names(subject_id: UUID, epoch: int, month: str, data_key: Key, names: Collection[str]) -> lists.Entries:
-    row = lists.lock_list(subject_id, epoch, month, data_key)
-    before = entries = lists.open_list(row, data_key)
-    for name in sorted(names):
-        entries = entries.with_new(name)
-    if entries != before:
-        lists.store(row, data_key, entries)
-    return entries
+def _with_names(
+    subject_id: UUID, epoch: int, data_key: Key, names: Mapping[str, Collection[str]]
+) -> tuple[dict[str, lists.Entries], list[KeyList]]:
+    """Make keys of these names by month where there are none; return the months' lists, and the rows that changed.
+
+    The caller has locked the epoch's data key, and appends the rows to the keyring.
+    """
+    before = lists.lock_lists(subject_id, {epoch: data_key}, list(names))[epoch]
+    after = {month: before.get(month, lists.Entries()).with_all(each) for month, each in names.items()}
+    changed = {month: entries for month, entries in after.items() if entries != before.get(month)}
+    return after, lists.write(subject_id, epoch, data_key, changed)
 
 
 def _by_month(names: Collection[Name]) -> defaultdict[str, set[str]]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from portal.vault import kek, keyring
+from django.db import connections, router
+
+from portal.vault import kek
 from portal.vault.cipher import Key, aad, open_sealed, seal
 from portal.vault.keylist import Entries
 from portal.vault.models import KeyList, SubjectKey, SubjectKeyQuerySet
+
+REMOVE = """
+WITH listed AS (DELETE FROM vault_keylist WHERE subject_id = %s AND epoch = %s)
+DELETE FROM vault_subjectkey WHERE subject_id = %s AND epoch = %s AND kind = %s
+"""
 
 
 class KeyGone(Exception):
@@ -35,32 +42,61 @@ def lock_data_key(subject_id: UUID, epoch: int) -> Key:
     return open_one(SubjectKey.objects.data(subject_id).filter(epoch=epoch).select_for_update(no_key=True))
 
 
+def lock_data_keys(subject_id: UUID, *epochs: int) -> dict[int, Key]:
+    """Do the same for several epochs in their order, or without any for all; those that are not there are left out."""
+    rows = SubjectKey.objects.data(subject_id)
+    rows = rows.filter(epoch__in=epochs) if epochs else rows
+    locked = open_rows(rows.select_for_update(no_key=True).order_by("epoch"))
+    return {epoch: key for (_kind, epoch), key in locked.items()}
+
+
 def open_list(row: KeyList, data_key: Key) -> Entries:
     return Entries.decode(open_sealed(data_key, bytes(row.sealed), _place(row)))
 
 
-def lock_list(subject_id: UUID, epoch: int, month: str, data_key: Key) -> KeyList:
-    """Return the list's row for a change, made empty where there is none; of two makers one waits for the other."""
-    fresh = KeyList(subject_id=subject_id, epoch=epoch, month=month)
-    _close(fresh, data_key, Entries())
-    KeyList.objects.bulk_create([fresh], ignore_conflicts=True)
-    return KeyList.objects.of(subject_id, epoch).select_for_update().get(month=month)
+def lock_lists(
+    subject_id: UUID, data_keys: Mapping[int, Key], months: Collection[str] | None = None
+) -> dict[int, dict[str, Entries]]:
+    """Return lists by epoch and month for a change, of these months or of all; one that is not there is left out.
+
+    Whoever makes or changes a list has locked its epoch's data key before, so that nobody makes one meanwhile.
+    """
+    rows = KeyList.objects.filter(subject_id=subject_id, epoch__in=data_keys)
+    rows = rows if months is None else rows.filter(month__in=months)
+    found: dict[int, dict[str, Entries]] = {epoch: {} for epoch in data_keys}
+    for row in rows.select_for_update().order_by("epoch", "month"):
+        found[row.epoch][row.month] = open_list(row, data_keys[row.epoch])
+    return found
 
 
-def store(row: KeyList, data_key: Key, entries: Entries) -> None:
-    """Write a locked list, and its copy outside before anybody can use what is new in it."""
-    _close(row, data_key, entries)
-    KeyList.objects.filter(pk=row.pk).update(sealed=row.sealed)
-    keyring.append([row])
+def write(subject_id: UUID, epoch: int, data_key: Key, changed: Mapping[str, Entries]) -> list[KeyList]:
+    """Write an epoch's lists by month, new or locked, in one statement; return their rows.
+
+    Append these to the keyring before the commit: nobody may use what is new in them earlier.
+    """
+    rows = [KeyList(subject_id=subject_id, epoch=epoch, month=month) for month in sorted(changed)]
+    for row in rows:
+        _close(row, data_key, changed[row.month])
+    if rows:
+        named = ["subject_id", "epoch", "month"]
+        KeyList.objects.bulk_create(rows, update_conflicts=True, unique_fields=named, update_fields=["sealed"])
+    return rows
 
 
-def insert_keys(wrapping_key: Key, rows: Iterable[SubjectKey]) -> None:
-    """Add new keys where there are none, wrapped and copied outside."""
+def remove(subject_id: UUID, epoch: int) -> None:
+    """Delete an epoch's data key and lists."""
+    with connections[router.db_for_write(SubjectKey)].cursor() as cursor:
+        cursor.execute(REMOVE, [subject_id, epoch, subject_id, epoch, SubjectKey.Kind.DATA])
+
+
+def insert_keys(wrapping_key: Key, rows: Collection[SubjectKey]) -> None:
+    """Add new keys, wrapped, where there are none yet.
+
+    Append what then stands to the keyring before the commit.
+    """
     for row in rows:
         kek.wrap(wrapping_key, row, Key.new())
-        SubjectKey.objects.bulk_create([row], ignore_conflicts=True)
-        place = {"subject_id": row.subject_id, "kind": row.kind, "epoch": row.epoch}
-        keyring.append(SubjectKey.objects.filter(**place))
+    SubjectKey.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _opened(query: SubjectKeyQuerySet) -> dict[tuple[str, int], Key]:
