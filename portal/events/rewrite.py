@@ -73,18 +73,23 @@ def _names(scope: Scope, counted: DayTally) -> bool:
     return bool(counted.sending)
 
 
-def touched_days(subject_id: UUID, scope: Scope) -> list[date]:
-    """Return the days that may hold something in the scope."""
-    found = reading.counted(subject_id)
-    days = {date.fromisoformat(day) for day, counted in found.items() if _names(scope, counted)}
-    return sorted(day for day in days if overlaps(scope, day))
+@dataclass(frozen=True)
+class Touched:
+    """What may hold something in a scope: days, the (month, name) of keys; and the counts by day that say so."""
+
+    days: list[date]
+    keys: set[KeyName]
+    counted: Month
 
 
-def touched_keys(subject_id: UUID, scope: Scope) -> set[KeyName]:
-    """Return the (month, name) of every key under which something in the scope may be sealed."""
-    days = {day.isoformat() for day in touched_days(subject_id, scope)}
-    months = {day[:7] for day in days} | {row.month for row in _fronts(subject_id, scope)}
-    return {(day[:7], day) for day in days} | {(month, VOLUME) for month in months}
+def touched(subject_id: UUID, scope: Scope) -> Touched:
+    """Return what may hold something in the scope."""
+    counted = reading.counted(subject_id)
+    named = (date.fromisoformat(day) for day, each in counted.items() if _names(scope, each))
+    days = sorted(day for day in named if overlaps(scope, day))
+    texts = [day.isoformat() for day in days]
+    months = {day[:7] for day in texts} | {row.month for row in _fronts(subject_id, scope)}
+    return Touched(days, {(day[:7], day) for day in texts} | {(month, VOLUME) for month in months}, counted)
 
 
 def _fronts(subject_id: UUID, scope: Scope) -> list[LastFocus]:
@@ -242,13 +247,19 @@ def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int, guard
         if held is None or held.key_epoch != epoch:
             raise Overtaken
         guard()
-        volume = volumes.lock(subject_id, month, epoch)
-        counted = volumes.opened(volume)
-        for day, here in counted.items():
-            if overlaps(scope, date.fromisoformat(day)):
-                _forget_withheld(here, scope)
-        volumes.write(volume, counted, epoch)
+        # Where there is no row, the last day of the month went whole, or it begins under the epoch's own key.
+        volume = Volume.objects.for_subject(subject_id).filter(month=month).select_for_update().first()
+        if volume is not None:
+            _rewrite_counts(volume, scope, epoch)
         _rewrite_fronts(subject_id, month, scope, epoch)
+
+
+def _rewrite_counts(volume: Volume, scope: Scope, epoch: int) -> None:
+    counted = volumes.opened(volume)
+    for day, here in counted.items():
+        if overlaps(scope, date.fromisoformat(day)):
+            _forget_withheld(here, scope)
+    volumes.write(volume, counted, epoch)
 
 
 def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> None:
@@ -295,15 +306,20 @@ def epoch_of(name: str) -> int:
     return int(name.rpartition("/")[2].partition("-")[0])
 
 
-def count_matching(subject_id: UUID, scope: Scope, asked_ms: int) -> Counter[str]:
+def count_matching(subject_id: UUID, scope: Scope, asked_ms: int, by_day: Month | None = None) -> Counter[str]:
     """Return how many events a category would go; `keystroke_content` counts characters whose event stays."""
-    return count_each(subject_id, {"": scope}, asked_ms)[""]
+    return count_each(subject_id, {"": scope}, asked_ms, by_day)[""]
 
 
-def count_each(subject_id: UUID, scopes: Mapping[str, Scope], asked_ms: int) -> dict[str, Counter[str]]:
-    """Return the same for several scopes by name; each day is opened once, however many they are."""
+def count_each(
+    subject_id: UUID, scopes: Mapping[str, Scope], asked_ms: int, by_day: Month | None = None
+) -> dict[str, Counter[str]]:
+    """Return the same for several scopes by name; each day is opened once, however many they are.
+
+    `by_day` are the person's counts by day, where the caller has read them.
+    """
     found: dict[str, Counter[str]] = {name: Counter() for name in scopes}
-    for day, counted in reading.counted(subject_id).items():
+    for day, counted in (reading.counted(subject_id) if by_day is None else by_day).items():
         of = date.fromisoformat(day)
         here = {name: each for name, each in scopes.items() if overlaps(each, of) and _names(each, counted)}
         whole = {name for name, each in here.items() if goes_whole(subject_id, each, of, asked_ms)}

@@ -9,7 +9,6 @@ from typing import Any
 
 import rfc8785
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +22,7 @@ from portal.rights.values import KEPT, KEPT_FOR_OTHERS, StepFailed
 
 FORMAT = "daylight/certificate/v1"
 CONTENT = "keystroke_content"
+DONE = (Action.ERASURE_STARTED, Action.ERASURE_KEYS_DESTROYED)
 
 
 def issue(request: SubjectRequest, tally: dict[str, Any], epochs: tuple[int, int]) -> None:
@@ -82,23 +82,22 @@ def _stores(tally: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _dates(request: SubjectRequest, now: datetime) -> dict[str, str]:
-    """Return when each thing was done that cannot be undone, as the trail has it."""
+    """Return when each thing was done that cannot be undone, as the trail has it.
+
+    Of several the newest counts: a renewal that is later than the one that counted promises nothing too early.
+    """
     mine = Act.objects.for_subject(request.subject_id).filter(case=str(request.pk))
+    done = dict(mine.filter(action__in=DONE).order_by("at").values_list("action", "at"))
     renewed = Act.objects.filter(action=Action.KEK_RENEWED, at__gte=request.waiting_since or request.opened_at)
     moments = {
         "received": request.received,
         "asked": request.opened_at,
-        "fenced": _at(mine.filter(action=Action.ERASURE_STARTED)),
-        "keys_destroyed": _at(mine.filter(action=Action.ERASURE_KEYS_DESTROYED)),
-        "keys_renewed": _at(renewed),
+        "fenced": done.get(Action.ERASURE_STARTED),
+        "keys_destroyed": done.get(Action.ERASURE_KEYS_DESTROYED),
+        "keys_renewed": renewed.order_by("-at").values_list("at", flat=True).first(),
         "issued": now,
     }
     return {name: leaf.stamp(at) for name, at in moments.items() if at}
-
-
-def _at(acts: QuerySet[Act]) -> datetime | None:
-    """Return the newest: a renewal that is later than the one that counted promises nothing too early."""
-    return acts.order_by("-at").values_list("at", flat=True).first()
 
 
 def outline(document: dict[str, Any] | None) -> dict[str, str] | None:

@@ -26,7 +26,7 @@ from portal.register.values import Kind as SourceKind
 from portal.rights import bundle, certificate, expiry, holding, stores
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.retention.models import Run
-from portal.rights.values import Cursor, StepFailed, StepState, Wait
+from portal.rights.values import Cursor, Fenced, StepFailed, StepState, Wait
 from portal.vault import keys, objects
 
 CHUNK_SECONDS = 8.0
@@ -46,7 +46,7 @@ def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
             _wait_for_turn(request, row)
             if row.key_epoch != cursor["old"]:
                 return {}
-            _put_up(request, cursor["new"])
+            _put_up(request, row, cursor["new"])
         StepRun.objects.filter(request=request, name="fence").update(state=StepState.DONE)
     return None
 
@@ -56,8 +56,8 @@ def _begin_epoch(request: SubjectRequest) -> Cursor:
     if _is_fenced(row, request):
         return {"old": row.key_epoch - 1, "new": row.key_epoch}
     _wait_for_turn(request, row)
-    touched = rewrite.touched_keys(request.subject_id, request.wanted)
-    new = keys.begin_epoch(request.subject_id, row.key_epoch, touched)
+    touched = rewrite.touched(request.subject_id, request.wanted)
+    new = keys.begin_epoch(request.subject_id, row.key_epoch, touched.keys)
     return {"old": row.key_epoch, "new": new}
 
 
@@ -77,7 +77,7 @@ def under_way(row: Gate, besides: UUID | None = None) -> bool:
     return waiting.exclude(state=StepState.DONE).exists() or Run.objects.switching(row).exists()
 
 
-def _put_up(request: SubjectRequest, epoch: int) -> None:
+def _put_up(request: SubjectRequest, row: Gate, epoch: int) -> None:
     decisions.fence(
         subject_id=request.subject_id,
         key=str(request.pk),
@@ -85,8 +85,9 @@ def _put_up(request: SubjectRequest, epoch: int) -> None:
         asked_ms=request.asked_ms,
         key_epoch=epoch,
         lasting=holding.is_split(request) or _may_be_imported(request),
+        row=row,
     )
-    holding.let_go(request)
+    holding.let_go(request, row)
     _act(Action.ERASURE_STARTED, request)
 
 
@@ -107,8 +108,13 @@ def _act(action: Action, request: SubjectRequest) -> None:
 
 
 def _epochs(request: SubjectRequest) -> tuple[int, int]:
-    cursor = request.steps.get(name="fence").cursor
+    cursor = _cursors(request)["fence"]
     return cursor["old"], cursor["new"]
+
+
+def _cursors(request: SubjectRequest) -> dict[str, Cursor]:
+    """Return how each step stands; those that are done stand where they are for good."""
+    return {run.name: run.cursor for run in request.steps.all()}
 
 
 def _until_ms(request: SubjectRequest) -> int:
@@ -120,7 +126,8 @@ def _until_ms(request: SubjectRequest) -> int:
     state = gate.read(request.subject_id)
     grants = state.grants.values() if state else ()
     since = [grant.since_ms for grant in grants if request.wanted.concerns(grant.purpose)]
-    return max(request.asked_ms, min([request.asked_ms + AHEAD_MS, *since]))
+    asked = request.asked_ms
+    return max(asked, min([asked + AHEAD_MS, *since]))
 
 
 def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
@@ -130,14 +137,12 @@ def count(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         _count_without(request, tally)
     if tally is None:
         devices.stopped(request.subject_id, request.wanted.purposes)
-        touched = rewrite.touched_keys(request.subject_id, request.wanted)
-        days = rewrite.touched_days(request.subject_id, request.wanted)
-        goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request))
-        tally = {"goes": dict(goes), "days": [day.isoformat() for day in days], "keys": sorted(touched)}
+        found = rewrite.touched(request.subject_id, request.wanted)
+        goes = rewrite.count_matching(request.subject_id, request.wanted, _until_ms(request), found.counted)
+        tally = {"goes": dict(goes), "days": [day.isoformat() for day in found.days], "keys": sorted(found.keys)}
         tally["without"] = request.scope.get("without", [])
-        tally["stores"] = stores.manifest(request, _epochs(request)[0])
-        with request.fenced():
-            SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
+        tally["stores"] = stores.manifest(request, _epochs(request)[0], found)
+        _keep(request, tally)
     return None
 
 
@@ -146,13 +151,19 @@ def _count_without(request: SubjectRequest, tally: dict[str, Any]) -> None:
     before = replace(request.wanted, without=tuple(map(Scope.from_json, tally.get("without", []))))
     counted = rewrite.count_each(request.subject_id, {"before": before, "now": request.wanted}, _until_ms(request))
     goes = Counter(tally["goes"]) - (counted["before"] - counted["now"])
-    changed = {**tally, "goes": dict(goes), "without": request.scope.get("without", [])}
-    with request.fenced():
-        SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", changed))
+    _keep(request, {**tally, "goes": dict(goes), "without": request.scope.get("without", [])})
+
+
+def _keep(request: SubjectRequest, tally: dict[str, Any]) -> None:
+    """Write the tally, as only the newest token may; raises Fenced."""
+    sealed = request.sealed("tally", tally)
+    if not SubjectRequest.objects.held(request).update(sealed_tally=sealed):
+        raise Fenced
+    request.sealed_tally = sealed
 
 
 def _tally(request: SubjectRequest) -> dict[str, Any]:
-    request.refresh_from_db(fields=["sealed_tally"])
+    """Return the tally as this worker found it, or wrote it since: nobody writes it without the token."""
     return request.tally or {"goes": {}, "days": [], "keys": []}
 
 
@@ -184,52 +195,51 @@ def _months(request: SubjectRequest) -> list[str]:
 def delete_bundles(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Remove every copy that was begun before; copies begun from now on wait until the old key is gone."""
     found = Bundle.objects.filter(subject_id=request.subject_id).select_related("request")
-    removed = cursor.get("removed", [])
-    if "removed" not in cursor or found.exclude(pk__in=removed).exists():
+    removed, there = cursor.get("removed", []), [str(each.pk) for each in found]
+    if not there:
+        return None
+    if not set(removed).issuperset(there):
         # Named before they go, so that their keys are left behind even if a worker makes them anew meanwhile.
-        return {"removed": sorted({*removed, *(str(each.pk) for each in found)})}
+        return {"removed": sorted({*removed, *there})}
     with holding.clear(request):
-        for each in found:
+        for each in found.all():
             expiry.call_back(each.request, _("It was deleted together with data that it held."))
     return None
 
 
-def _removed(request: SubjectRequest) -> list[str]:
-    return request.steps.get(name="delete_bundles").cursor.get("removed", [])
-
-
 def carry_keys(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    old, new = _epochs(request)
+    at = _cursors(request)
+    old, new = at["fence"]["old"], at["fence"]["new"]
     dropped = {(month, name) for month, name in _tally(request)["keys"]}
-    dropped |= {(bundle.MONTH, name) for name in _removed(request)}
+    dropped |= {(bundle.MONTH, name) for name in at["delete_bundles"].get("removed", [])}
     with holding.clear(request):
         keys.carry_over(request.subject_id, old, new, dropped)
     return None
 
 
 def destroy_old_key(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
+    old, _new = _epochs(request)
     with request.fenced(), holding.clear(request):
         _act(Action.ERASURE_KEYS_DESTROYED, request)
         # In here, so that no hold is placed between the asking and the deed.
-        keys.destroy_epoch(request.subject_id, _epochs(request)[0])
+        keys.destroy_epoch(request.subject_id, old)
     return None
 
 
 def read_again(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Read every store again, apart from what the steps before believed; anything found stops the certificate."""
-    old, copies = _epochs(request)[0], _removed(request)
+    at = _cursors(request)
+    old, copies = at["fence"]["old"], at["delete_bundles"].get("removed", [])
     me, scope = request.subject_id, request.wanted
     found = stores.read(me, scope, request.asked_ms, old_epoch=old, copies=copies)
     for name in (name for each in copies for name in objects.names(f"bundles/{each}")):
         objects.delete(name)
-    if old in keys.epochs(me):
+    if any(each["store"] == stores.OLD_KEYS and each["found"] for each in found):
         raise StepFailed(_("The old key is still there."))
     if left := [each["store"] for each in found if each["found"]]:
         where = {"stores": ", ".join(left)}
         raise StepFailed(_("The second reading found something that should be gone, in: %(stores)s.") % where)
-    tally = _tally(request) | {"read": found}
-    with request.fenced():
-        SubjectRequest.objects.held(request).update(sealed_tally=request.sealed("tally", tally))
+    _keep(request, _tally(request) | {"read": found})
     return None
 
 
@@ -254,8 +264,11 @@ def write_journal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 def await_renewal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Wait until all keys are wrapped anew, so that copies of `keys` from before open nothing."""
-    SubjectRequest.objects.held(request).filter(waiting_since=None).update(waiting_since=Now())
-    request.refresh_from_db(fields=["renewed"])
+    if request.waiting_since is None:
+        # A renewal counts those only that wait: there was none for this one yet.
+        SubjectRequest.objects.held(request).filter(waiting_since=None).update(waiting_since=Now())
+    elif not request.renewed:
+        request.refresh_from_db(fields=["renewed"])
     if not request.renewed:
         raise Wait(min(POLL_SECONDS, max(1, settings.KEK_RENEWAL_SECONDS)))
     return None
@@ -265,9 +278,10 @@ def certify(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     if "read" not in _tally(request):
         # The last release read everything again, and did not write down when.
         read_again(request, {})
+    epochs = _epochs(request)
     with request.fenced():
         request.refresh_from_db()
         if not request.has_certificate:
-            certificate.issue(request, _tally(request), _epochs(request))
+            certificate.issue(request, _tally(request), epochs)
             _act(Action.ERASURE_CERTIFIED, request)
     return None

@@ -47,8 +47,11 @@ def ask(request: SubjectRequest) -> None:
 
 @contextmanager
 def clear(request: SubjectRequest) -> Iterator[None]:
-    """Run a transaction in which no hold stands against the request and none can be placed; raises Held."""
-    with transaction.atomic():
+    """Run a transaction in which no hold stands against the request and none can be placed; raises Held.
+
+    Inside of another it is part of that one.
+    """
+    with transaction.atomic(savepoint=False):
         gate.hold(request.subject_id)
         ask(request)
         yield
@@ -79,9 +82,12 @@ def withhold(request: SubjectRequest) -> None:
     decisions.restrict(subject_id=request.subject_id, scope=scope, key=_key(request))
 
 
-def let_go(request: SubjectRequest) -> None:
-    """End that, once the fence stands in its place or nothing is to be deleted any more; safe to repeat."""
-    row = Gate.objects.filter(subject_id=request.subject_id).first()
+def let_go(request: SubjectRequest, row: Gate | None = None) -> None:
+    """End that, once the fence stands in its place or nothing is to be deleted any more; safe to repeat.
+
+    `row` is the person's gate row, where the caller has read it.
+    """
+    row = row or Gate.objects.filter(subject_id=request.subject_id).first()
     standing = row.restrictions if row else ()
     if any(each["key"] == _key(request) and each["to_ms"] is None for each in standing):
         decisions.lift(subject_id=request.subject_id, key=_key(request))
@@ -124,6 +130,8 @@ def rest_of(request: SubjectRequest, holds: list[Hold]) -> Scope | None:
 def kept(request: SubjectRequest) -> list[tuple[str, str]]:
     """Return what stayed of a request because of holds, each with its coded reason."""
     left_out = request.wanted.without
+    if not left_out:
+        return []
     return held_rows([each for each in Hold.objects.for_subject(request.subject_id) if each.wanted in left_out])
 
 

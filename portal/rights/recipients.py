@@ -62,7 +62,7 @@ def tell(request: SubjectRequest, what: str = "") -> list[Told]:
         Kind(request.kind), What.RECTIFICATION
     )
     rows = [_row(request, each, kind) for each in touched(request.subject_id, request.wanted)]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         Told.objects.bulk_create(rows, ignore_conflicts=True)
         found = list(Told.objects.of(request.pk).filter(what=kind))
         for told in found:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import redis
 from django.conf import settings
+from django.db import connection, connections, router
 from django.utils import timezone
+from redis.client import Pipeline
 
 from consent import leaf
 from consent.values import Scope
-from portal.events import rewrite, second_reading, segments
-from portal.events.models import Block, LastFocus, Segment, Volume
+from portal.events import second_reading, segments
+from portal.events.rewrite import Touched
 from portal.events.second_reading import BLOCKS, FRONTS, SEGMENTS, VOLUMES
 from portal.rights.models import Bundle, SubjectRequest
 from portal.vault import objects
-from portal.vault.models import KeyList, SubjectKey
+from portal.vault.models import SubjectKey
 
 OBJECTS, COPIES, OLD_KEYS = "objects", "copies", "keys of the old epoch"
 REDIS, FILES = "queue and cache", "files and logs"
@@ -27,19 +30,40 @@ SIGNS = (b"pointermove", b"pointerdown", b"pointerup", b"keydown", b"keyup", b"d
 # Where programs write by themselves; databases, objects and keys are read by other means.
 WRITTEN = ("log", "mail", "letters")
 PIECE = 1 << 20
+# So many keys of Redis are asked for in one round trip.
+MANY = 500
+WAYS: dict[bytes, Callable[[Pipeline, bytes], object]] = {
+    b"string": lambda pipe, key: pipe.get(key),
+    b"list": lambda pipe, key: pipe.lrange(key, 0, -1),
+    b"set": lambda pipe, key: pipe.smembers(key),
+    b"zset": lambda pipe, key: pipe.zrange(key, 0, -1),
+    b"hash": lambda pipe, key: pipe.hgetall(key),
+    b"stream": lambda pipe, key: pipe.xrange(key),
+}
+# How much a person's tables hold of some days and months, and how many copies there are.
+HELD = """
+SELECT (SELECT count(*) FROM events_block WHERE subject_id = %(me)s AND day = ANY(%(days)s::date[])),
+       (SELECT count(*) FROM events_segment WHERE subject_id = %(me)s AND day = ANY(%(days)s::date[])),
+       (SELECT count(*) FROM events_volume WHERE subject_id = %(me)s AND month = ANY(%(months)s::text[])),
+       (SELECT count(*) FROM events_lastfocus WHERE subject_id = %(me)s AND month = ANY(%(months)s::text[])),
+       (SELECT count(*) FROM rights_bundle WHERE subject_id = %(me)s)
+"""
+KEYS = """
+SELECT (SELECT count(*) FROM vault_subjectkey WHERE subject_id = %(me)s AND kind = %(kind)s AND epoch = %(epoch)s)
+     + (SELECT count(*) FROM vault_keylist WHERE subject_id = %(me)s AND epoch = %(epoch)s)
+"""
 
 
-def manifest(request: SubjectRequest, old_epoch: int) -> dict[str, int]:
+def manifest(request: SubjectRequest, old_epoch: int, touched: Touched) -> dict[str, int]:
     """Count what each store holds that the erasure touches, before anything is taken out of it."""
-    me, days = request.subject_id, rewrite.touched_days(request.subject_id, request.wanted)
-    months = {month for month, _name in rewrite.touched_keys(me, request.wanted)}
+    me, days = request.subject_id, touched.days
+    months = sorted({month for month, _name in touched.keys})
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, {"me": me, "days": days, "months": months})
+        counts = dict(zip((BLOCKS, SEGMENTS, VOLUMES, FRONTS, COPIES), cursor.fetchone(), strict=True))
     return {
-        BLOCKS: Block.objects.for_subject(me).filter(day__in=days).count(),
-        SEGMENTS: Segment.objects.for_subject(me).filter(day__in=days).count(),
+        **counts,
         OBJECTS: sum(1 for day in days for _name in objects.names(segments.prefix_of(me, day))),
-        VOLUMES: Volume.objects.for_subject(me).filter(month__in=months).count(),
-        FRONTS: LastFocus.objects.for_subject(me).filter(month__in=months).count(),
-        COPIES: Bundle.objects.filter(subject_id=me).count(),
         OLD_KEYS: _keys_of(me, old_epoch),
         REDIS: in_redis(),
         FILES: in_files(),
@@ -62,9 +86,9 @@ def read(
 
 def _keys_of(subject_id: UUID, epoch: int) -> int:
     """Return how many keys and lists of keys there are under which nothing may be opened any more."""
-    return (
-        SubjectKey.objects.data(subject_id).filter(epoch=epoch).count() + KeyList.objects.of(subject_id, epoch).count()
-    )
+    with connections[router.db_for_read(SubjectKey)].cursor() as cursor:
+        cursor.execute(KEYS, {"me": subject_id, "epoch": epoch, "kind": SubjectKey.Kind.DATA})
+        return int(cursor.fetchone()[0])
 
 
 # --- where nothing of anybody's events may ever stand in clear
@@ -81,22 +105,32 @@ def redis_values() -> Iterator[tuple[str, bytes]]:
         names = {name[2:] for name in server.info("keyspace")}
     for number in sorted(names):
         with redis.Redis.from_url(f"{settings.REDIS_URL}/{number}") as database:
-            for key in database.scan_iter(count=1000):
-                yield f"{number}/{key.decode(errors='replace')}", key + b"\n" + _held(database, key)
+            every = database.scan_iter(count=MANY)
+            while keys := list(islice(every, MANY)):
+                for key, held in zip(keys, _held(database, keys), strict=True):
+                    yield f"{number}/{key.decode(errors='replace')}", key + b"\n" + held
 
 
-def _held(database: redis.Redis, key: bytes) -> bytes:
-    """Return what a key holds, whatever kind it is of."""
-    kind = database.type(key)
-    ways = {
-        b"string": lambda: [database.get(key) or b""],
-        b"list": lambda: database.lrange(key, 0, -1),
-        b"set": lambda: database.smembers(key),
-        b"zset": lambda: database.zrange(key, 0, -1),
-        b"hash": lambda: [part for pair in database.hgetall(key).items() for part in pair],
-        b"stream": lambda: [repr(database.xrange(key)).encode()],
-    }
-    return b"\n".join(ways[kind]()) if kind in ways else b""
+def _held(database: redis.Redis, keys: Sequence[bytes]) -> list[bytes]:
+    """Return what each of many keys holds, whatever kind it is of."""
+    with database.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.type(key)
+        kinds = pipe.execute()
+        known = [(key, kind) for key, kind in zip(keys, kinds, strict=True) if kind in WAYS]
+        for key, kind in known:
+            WAYS[kind](pipe, key)
+        answers = dict(zip(known, pipe.execute(), strict=True))
+    return [b"\n".join(_parts(answers.get(each))) for each in zip(keys, kinds, strict=True)]
+
+
+def _parts(answer: object) -> Iterable[bytes]:
+    """Return an answer of Redis in pieces: one value, many, pairs, or what nests deeper as it is shown."""
+    if isinstance(answer, dict):
+        return (part for pair in answer.items() for part in pair)
+    if isinstance(answer, list | set):
+        return (each if isinstance(each, bytes) else repr(each).encode() for each in answer)
+    return [answer] if isinstance(answer, bytes) else []
 
 
 def in_files() -> int:

@@ -53,5 +53,11 @@ def known(subject_id: UUID) -> Known:
     return held
 
 
+def forget_epochs(subject_id: UUID) -> None:
+    """Forget what is under any data key; the evidence key is the same in every epoch."""
+    if held := _people.get(subject_id):
+        held.rings = {}
+
+
 def forget(subject_id: UUID) -> None:
     _people.pop(subject_id, None)

@@ -109,7 +109,7 @@ def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) 
             for month, theirs in found[old].items()
         }
         keyring.append(lists.write(subject_id, new, held[new], joined))
-    cache.forget(subject_id)
+    cache.forget_epochs(subject_id)
 
 
 def destroy_epoch(subject_id: UUID, old: int) -> None:
@@ -119,7 +119,7 @@ def destroy_epoch(subject_id: UUID, old: int) -> None:
         if any(row.epoch == old for row in rows) and not any(row.epoch > old for row in rows):
             raise OnlyEpoch
         lists.remove(subject_id, old)
-    cache.forget(subject_id)
+    cache.forget_epochs(subject_id)
     keyring.append_gone(subject_id, epoch=old)
 
 
@@ -143,7 +143,7 @@ def drop(subject_id: UUID, month: str, name: str) -> None:
             without = {each: entries.dropped(name) for each, entries in found.items()}
             rows += lists.write(subject_id, epoch, held[epoch], without)
         keyring.append(rows)
-    cache.forget(subject_id)
+    cache.forget_epochs(subject_id)
 
 
 def _evidence(subject_id: UUID) -> Key:

@@ -29,7 +29,8 @@ def rows(employee):
 def erase(ada, scope, asked_ms=None, key="e"):
     """Take the steps that a request takes; return how many events went and the epochs before and after."""
     asked_ms = asked_ms or now_ms() + 600_000
-    days, touched = rewrite.touched_days(ada.pk, scope), rewrite.touched_keys(ada.pk, scope)
+    found = rewrite.touched(ada.pk, scope)
+    days, touched = found.days, found.keys
     promised = rewrite.count_matching(ada.pk, scope, asked_ms)
     old = max(keys.epochs(ada.pk))
     new = keys.begin_epoch(ada.pk, old, touched)
@@ -203,7 +204,7 @@ class TestKeys:
     def test_a_sealing_that_was_quicker_makes_it_start_again(self, put, ada, seal, monkeypatch):
         put(move(T), key(T + 1000))
         scope, day = Scope(categories=some("pointer_movement")), reading.stored_days(ada.pk)[0]
-        keys.begin_epoch(ada.pk, 1, rewrite.touched_keys(ada.pk, scope))
+        keys.begin_epoch(ada.pk, 1, rewrite.touched(ada.pk, scope).keys)
         real = segments.put
 
         def meanwhile(*args):
