@@ -53,20 +53,29 @@ def claim(request_id: UUID | str, seconds: int) -> SubjectRequest | None:
     return next(iter(SubjectRequest.objects.raw(CLAIM, {"id": str(request_id), "seconds": seconds})), None)
 
 
-def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, seconds: int | None) -> SubjectRequest:
-    """Write how far a step is, and keep the lease for so long or let go of it; return the row as it is now.
+def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, seconds: int | None) -> None:
+    """Write how far a step is, and keep the lease for so long or let go of it; both objects are then as their rows are.
 
     The next chunk counts as failed already if the lease is kept. Raises Fenced.
     """
-    total = max(run.total, 1)
-    running = {"state": StepState.RUNNING, "done": run.done, "total": run.total}
-    done = {"state": StepState.DONE, "done": total, "total": total}
-    values = done if cursor is None else running | {name: cursor[name] for name in ("done", "total") if name in cursor}
-    kept = run.cursor if cursor is None else cursor
+    values = _after(run, cursor)
     whose = {"request": request.pk, "attempt": request.attempt, "run": run.pk, "seconds": seconds}
-    for now in SubjectRequest.objects.raw(RECORD, values | whose | {"cursor": json.dumps(kept)}):
-        return now
-    raise Fenced
+    found = SubjectRequest.objects.raw(RECORD, whose | values | {"cursor": json.dumps(values["cursor"])})
+    now = next(iter(found), None)
+    if now is None:
+        raise Fenced
+    for name, value in values.items():
+        setattr(run, name, value)
+    for field in SubjectRequest._meta.concrete_fields:
+        setattr(request, field.attname, getattr(now, field.attname))
+
+
+def _after(run: StepRun, cursor: Cursor | None) -> dict[str, Any]:
+    if cursor is None:
+        total = max(run.total, 1)
+        return {"state": StepState.DONE, "cursor": run.cursor, "done": total, "total": total}
+    done, total = cursor.get("done", run.done), cursor.get("total", run.total)
+    return {"state": StepState.RUNNING, "cursor": cursor, "done": done, "total": total}
 
 
 def in_one(request: SubjectRequest, statement: str, values: dict[str, Any]) -> tuple[Any, ...]:

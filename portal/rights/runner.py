@@ -11,7 +11,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import prefetch_related_objects
-from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from consent import ledger
@@ -53,23 +52,25 @@ def finish_all(request_id: UUID | str) -> None:
 def _turn(request_id: UUID | str, until: float) -> bool:
     """Do one chunk after the other under one token, each with the row as it then is, until the time is over."""
     request = leases.claim(request_id, settings.REQUEST_LEASE_SECONDS)
-    while request is not None and request.lease_until is not None:
+    if request is None:
+        return False
+    more = True
+    while more and request.lease_until is not None:
         if request.failures > MOST_ATTEMPTS:
             progress.give_up(request, request.reason or _("It stopped %(n)s times.") % {"n": MOST_ATTEMPTS})
             return False
         with _Attempt(request) as attempt:
-            attempt.left = _chunk(request, until)
-        request = attempt.left
-    return request is not None
+            attempt.more = _chunk(request, until)
+        more = attempt.more
+    return more
 
 
-def _chunk(request: SubjectRequest, until: float) -> SubjectRequest | None:
-    """Return the row as it is afterwards, without a lease if the turn is over; None if nothing is left to do now."""
+def _chunk(request: SubjectRequest, until: float) -> bool:
+    # Read once a turn: nobody else changes the steps of a request that is claimed.
     prefetch_related_objects([request], "steps")
     run = request.current_step
     if run is None:
-        _finish(request)
-        return None
+        return _finish(request)
     # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
     if reason := ledger.closed():
         raise Closed(reason)
@@ -77,23 +78,28 @@ def _chunk(request: SubjectRequest, until: float) -> SubjectRequest | None:
     return record(request, run, step(request, run.cursor), until)
 
 
-def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: float = 0.0) -> SubjectRequest | None:
-    """Write how far the step is, and let go of the row if the time is over; raises Fenced if somebody has taken over.
+def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: float = 0.0) -> bool:
+    """Write how far the step is, and let go of the row if the time is over; return whether more is left.
 
-    Returns the row as it is then, None once the request is finished.
+    Raises Fenced if somebody else has taken over.
     """
-    if cursor is None and not any(each.state != StepState.DONE for each in request.steps.all() if each.pk != run.pk):
-        _finish(request)
-        return None
-    stays = time.monotonic() < until
-    return leases.record(request, run, cursor, settings.REQUEST_LEASE_SECONDS if stays else None)
+    others = StepRun.objects.filter(request=request).exclude(pk=run.pk).exclude(state=StepState.DONE)
+    left = cursor is not None or any(each.state != StepState.DONE for each in request.steps.all() if each.pk != run.pk)
+    if not left and not others.exists():
+        return _finish(request, run)
+    # A step of an earlier release may have begun another one anew: the next turn reads them again.
+    stays = left and time.monotonic() < until
+    leases.record(request, run, cursor, settings.REQUEST_LEASE_SECONDS if stays else None)
+    return True
 
 
-def _finish(request: SubjectRequest) -> None:
+def _finish(request: SubjectRequest, last: StepRun | None = None) -> bool:
     with request.fenced():
-        total = Greatest("total", 1)
-        request.steps.exclude(state=StepState.DONE).update(state=StepState.DONE, done=total, total=total)
+        if last is not None:
+            total = max(last.total, 1)
+            StepRun.objects.filter(pk=last.pk).update(state=StepState.DONE, done=total, total=total)
         progress.finish(request)
+    return False
 
 
 class _Attempt:
@@ -101,7 +107,7 @@ class _Attempt:
 
     def __init__(self, request: SubjectRequest) -> None:
         self.request = request
-        self.left: SubjectRequest | None = None
+        self.more = False
 
     def __enter__(self) -> _Attempt:
         return self
