@@ -19,7 +19,7 @@ from portal.events.enrolment import reading as enrolled
 from portal.events.enrolment.models import Collector
 from portal.events.models import Sender
 from portal.people.models import RoleGrant
-from portal.rights import rare, recipients
+from portal.rights import recipients
 from portal.rights.art15 import Row
 from portal.rights.cases import exporting as cases
 from portal.rights.cases.models import Entry, File
@@ -27,7 +27,7 @@ from portal.rights.clocks.models import Clarification
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import written
 from portal.rights.models import SubjectRequest
-from portal.rights.rare import Rare
+from portal.rights.rare import Rare, RareLists
 from portal.rights.retention import exporting as retention
 from portal.rights.retention.models import Month, Shortening
 from portal.rights.values import Kind, State
@@ -36,7 +36,7 @@ from portal.rights.values import Kind, State
 def found(subject_id: UUID) -> dict[str, list[Any]]:
     """Return every list by its name, and under `case_files` the files beside what was written."""
     mine = list(SubjectRequest.objects.for_subject(subject_id))
-    return rare.found(subject_id, RARE) | {
+    return RARE.found(subject_id) | {
         "decisions": decisions(subject_id),
         "access_log": looks(subject_id),
         "daily_totals": totals(subject_id),
@@ -194,19 +194,21 @@ def _case_files(subject_id: UUID) -> list[tuple[str, bytes]]:
 
 
 # How each is found, and the rows that it is of: without any it is empty.
-RARE: dict[str, Rare] = {
-    "devices": Rare(devices.written, Sender.objects.for_subject),
-    "my_devices": Rare(enrolled.rows, Collector.objects.for_subject),
-    "messages": Rare(cases.rows, Entry.objects.for_subject),
-    "case_files": Rare(_case_files, File.objects.for_subject),
-    "intakes": Rare(cases.intakes, cases.recorded),
-    "holds": Rare(holds, Hold.objects.for_subject),
-    "questions": Rare(questions, _asked),
-    "shorter_periods": Rare(retention.shorter_periods, Shortening.objects.for_subject),
-    "deleted_on_time": Rare(retention.deleted_on_time, Month.objects.for_subject),
-    "recipients_told": Rare(recipients.of_person, recipients.told_about),
-    "channel": Rare(written.channel, written.channels),
-    "departure": Rare(written.departure, written.departures),
-    "roles": Rare(roles, _grants),
-    "sessions": Rare(sessions, _signed_in),
-}
+RARE = RareLists(
+    {
+        "devices": Rare(devices.written, Sender.objects.for_subject),
+        "my_devices": Rare(enrolled.rows, Collector.objects.for_subject),
+        "messages": Rare(cases.rows, Entry.objects.for_subject),
+        "case_files": Rare(_case_files, File.objects.for_subject),
+        "intakes": Rare(cases.intakes, cases.recorded),
+        "holds": Rare(holds, Hold.objects.for_subject),
+        "questions": Rare(questions, _asked),
+        "shorter_periods": Rare(retention.shorter_periods, Shortening.objects.for_subject),
+        "deleted_on_time": Rare(retention.deleted_on_time, Month.objects.for_subject),
+        "recipients_told": Rare(recipients.of_person, recipients.told_about),
+        "channel": Rare(written.channel, written.channels),
+        "departure": Rare(written.departure, written.departures),
+        "roles": Rare(roles, _grants),
+        "sessions": Rare(sessions, _signed_in),
+    }
+)

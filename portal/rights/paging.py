@@ -16,7 +16,7 @@ from portal.people.models import Employee
 from portal.rights import bundle, colleagues, tables
 from portal.rights.bundle import Piece
 from portal.rights.days import kept_back
-from portal.rights.models import BundlePart, SubjectRequest
+from portal.rights.models import SubjectRequest
 from portal.rights.pack import days
 from portal.rights.pack.days import DayPages, Page
 from portal.rights.pack.others import Others
@@ -38,7 +38,8 @@ def write_pages(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         return None
     person, seq = Employee.objects.filter(pk=request.subject_id).first(), cursor.get("shelf", SHELVES)
     others, zone = colleagues.others_than(request.subject_id, person), person.time_zone if person else "UTC"
-    _drop(request, seq)
+    # A first run that was killed may have written more shelves than this one.
+    bundle.drop_parts(request, from_seq=seq)
     ends, taken, pages = time.monotonic() + CHUNK_SECONDS, 0, _Shelves(request, seq)
     for day in left:
         pages.add(_pages(request, DayPages(day, zone, shown[day]), others))
@@ -51,15 +52,6 @@ def write_pages(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     done = cursor.get("done", 0) + taken
     after = left[taken - 1].isoformat()
     return {"after": after, "shelf": pages.seq, "done": done, "total": done + len(left) - taken}
-
-
-def _drop(request: SubjectRequest, seq: int) -> None:
-    """Drop what a first run that was killed wrote: it may have been more shelves than this run's.
-
-    Only the newest token adds any, so that there are none where none are seen.
-    """
-    if BundlePart.objects.filter(bundle=request.bundle, seq__gte=seq).exists():
-        bundle.drop_parts(request, from_seq=seq)
 
 
 @dataclass

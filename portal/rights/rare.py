@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet, TextField, Value
+
+# Stands for the person in a statement that is built once, for everybody.
+ANYBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -18,15 +23,27 @@ class Rare:
     rows: Callable[[UUID], QuerySet[Any]]
 
 
-def found(subject_id: UUID, lists: Mapping[str, Rare]) -> dict[str, list[Any]]:
-    """Return each list, empty where nothing stands behind it."""
-    there = _with_rows(subject_id, lists)
-    return {name: each.find(subject_id) if name in there else [] for name, each in lists.items()}
+@dataclass(frozen=True)
+class RareLists:
+    """Such lists by name."""
 
+    by_name: Mapping[str, Rare]
 
-def _with_rows(subject_id: UUID, lists: Mapping[str, Rare]) -> set[str]:
-    first, *others = (_named(name, each.rows(subject_id)) for name, each in lists.items())
-    return {name for (name,) in first.union(*others, all=True)}
+    def found(self, subject_id: UUID) -> dict[str, list[Any]]:
+        """Return each list, empty where nothing stands behind it."""
+        there = self.with_rows(subject_id)
+        return {name: each.find(subject_id) if name in there else [] for name, each in self.by_name.items()}
+
+    def with_rows(self, subject_id: UUID) -> set[str]:
+        sql, values = self._statement
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [subject_id if value == ANYBODY else value for value in values])
+            return {name for (name,) in cursor.fetchall()}
+
+    @cached_property
+    def _statement(self) -> tuple[str, tuple[Any, ...]]:
+        first, *others = (_named(name, each.rows(ANYBODY)) for name, each in self.by_name.items())
+        return first.union(*others, all=True).query.sql_with_params()
 
 
 def _named(name: str, rows: QuerySet[Any]) -> QuerySet[Any]:
