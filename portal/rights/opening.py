@@ -41,7 +41,7 @@ def reused() -> NotAllowed:
 
 
 def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if found := repeated(wanted):
             return found
         set_deadline(wanted)
@@ -53,7 +53,8 @@ def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
         if wanted.state == State.PROCESSING and lead is None:
             plan(wanted)
         act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
-        if lead is None and (holds := holding.holds_on(wanted)):
+        # What begins at once was asked about a moment ago.
+        if lead is None and wanted.state != State.PROCESSING and (holds := holding.holds_on(wanted)):
             holding.put_off(wanted, holds)
         if lead:
             act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
