@@ -74,7 +74,7 @@ def begin(request: SubjectRequest, epoch: int) -> None:
 class Piece:
     """A piece of a file, compressed already: how many records, and how many bytes before.
 
-    One that is a whole file has its digests, taken where it was made.
+    One that is a whole file has its digests, taken where it was made. `data` is what it was, while that is at hand.
     """
 
     records: int
@@ -82,10 +82,11 @@ class Piece:
     packed: bytes
     sha256: str = ""
     crc: int = 0
+    data: bytes | None = field(default=None, repr=False)
 
 
 def pack(path: str, data: bytes, records: int) -> Piece:
-    return Piece(records, len(data), _pack(path, data))
+    return Piece(records, len(data), _pack(path, data), data=data)
 
 
 def whole(path: str, data: bytes, records: int) -> Piece:
@@ -98,13 +99,6 @@ def as_one(pieces: Sequence[Piece]) -> Piece:
     """Return pieces that follow each other as one."""
     packed = pieces[0].packed if len(pieces) == 1 else b"".join(each.packed for each in pieces)
     return Piece(sum(each.records for each in pieces), sum(each.length for each in pieces), packed)
-
-
-def together(path: str, pieces: Sequence[Piece]) -> Piece:
-    """Return pieces that make up a whole file as one, for a shelf."""
-    joined = as_one(pieces)
-    data = _unpack(path, joined.packed)
-    return replace(joined, sha256=hashlib.sha256(data).hexdigest(), crc=isal_zlib.crc32(data))
 
 
 def put_part(request: SubjectRequest, path: str, seq: int, data: bytes, records: int) -> None:
@@ -171,8 +165,8 @@ def paths(bundle: Bundle, under: str = "") -> list[str]:
 def read_parts(bundle: Bundle, path: str) -> Iterator[tuple[int, bytes]]:
     """Yield (records, bytes) of each piece of a file, in order."""
     for part in BundlePart.objects.filter(bundle=bundle, path=path):
-        records, _length, packed = _open_part(bundle, part)
-        yield records, _unpack(path, packed)
+        records, length, packed = _open_part(bundle, part)
+        yield records, _unpack(path, packed, length)
 
 
 def _open_part(bundle: Bundle, part: BundlePart) -> tuple[int, int, bytes]:
@@ -183,6 +177,19 @@ def _open_part(bundle: Bundle, part: BundlePart) -> tuple[int, int, bytes]:
 def _opened_part(bundle: Bundle, part: BundlePart) -> bytes:
     bound = aad("bundle", bundle.pk, part.path, part.seq)
     return keys.open_for(bundle.subject_id, MONTH, objects.get(part.object_name), bound)
+
+
+def proved(request: SubjectRequest, path: str, seq: int) -> str:
+    """Open the piece at a place, and return the name of its object."""
+    part = BundlePart.objects.get(bundle=request.bundle, path=path, seq=seq)
+    _opened_part(request.bundle, part)
+    return part.object_name
+
+
+def objects_of(request: SubjectRequest, paths: Iterable[str]) -> dict[tuple[str, int], str]:
+    """Return the objects of some files, by path and place."""
+    parts = BundlePart.objects.filter(bundle=request.bundle, path__in=paths)
+    return {(path, seq): name for path, seq, name in parts.values_list("path", "seq", "object_name")}
 
 
 def prove(part: BundlePart) -> None:
@@ -219,30 +226,57 @@ def _pack(path: str, data: bytes) -> bytes:
     return packer.compress(data) + packer.flush(isal_zlib.Z_FULL_FLUSH)
 
 
-def _unpack(path: str, packed: bytes) -> bytes:
-    return packed if _method(path) == STORED else isal_zlib.decompress(packed + DEFLATE_END, -isal_zlib.MAX_WBITS)
+def _unpack(path: str, packed: bytes, length: int) -> bytes:
+    """Return what was packed, which is so long: a place for all of it is made once."""
+    if _method(path) == STORED:
+        return packed
+    return isal_zlib.decompress(packed + DEFLATE_END, -isal_zlib.MAX_WBITS, max(length, 1))
 
 
 # --- the index
 
 
+class Account:
+    """What a file is, while its pieces come one after the other."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.digest = hashlib.sha256()
+        self.crc = self.length = self.packed = self.records = 0
+
+    def add(self, piece: Piece) -> None:
+        data = _unpack(self.path, piece.packed, piece.length) if piece.data is None else piece.data
+        # The digest takes as long as all the rest, and lets go of the interpreter while it counts.
+        self.digest.update(data)
+        self.crc = isal_zlib.crc32(data, self.crc)
+        self.length += len(data)
+        self.packed += len(piece.packed)
+        self.records += piece.records
+
+    def whole(self, pieces: Sequence[Piece]) -> Piece:
+        """Return the pieces that were counted as a whole file, for a shelf."""
+        return replace(as_one(pieces), sha256=self.digest.hexdigest(), crc=self.crc)
+
+    def entry(self) -> Entry:
+        method = _method(self.path)
+        packed = self.packed + (len(DEFLATE_END) if method == DEFLATED else 0)
+        return Entry(self.path, method, self.crc, self.length, packed, self.digest.hexdigest(), self.records)
+
+
 def describe(bundle: Bundle, path: str) -> Entry:
     """Read a file back from its sealed pieces and say what it is; this is also the check of what was written."""
-    digest, crc, length, packed_length, records = hashlib.sha256(), 0, 0, 0, 0
-    # The digest takes as long as all the rest, and lets go of the interpreter while it counts.
+    account = Account(path)
     with ThreadPoolExecutor(1) as hand:
         counted = None
         for part in BundlePart.objects.filter(bundle=bundle, path=path):
-            count, _length, packed = _open_part(bundle, part)
-            data = _unpack(path, packed)
+            records, length, packed = _open_part(bundle, part)
+            data = _unpack(path, packed, length)
             if counted:
                 counted.result()
-            counted = hand.submit(digest.update, data)
-            crc = isal_zlib.crc32(data, crc)
-            length, packed_length, records = length + len(data), packed_length + len(packed), records + count
-    method = _method(path)
-    closing = len(DEFLATE_END) if method == DEFLATED else 0
-    return Entry(path, method, crc, length, packed_length + closing, digest.hexdigest(), records)
+            counted = hand.submit(account.add, Piece(records, len(data), packed, data=data))
+    if counted:
+        counted.result()
+    return account.entry()
 
 
 def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
@@ -267,6 +301,12 @@ def index(bundle: Bundle) -> list[Entry]:
         return []
     opened = keys.open_for(bundle.subject_id, MONTH, bytes(bundle.sealed_index), aad("index", bundle.pk))
     return [Entry(**each) for each in json.loads(opened)]
+
+
+def forget_index(request: SubjectRequest) -> None:
+    """Forget what a run noted that was killed before it was recorded: its files are written again."""
+    if request.bundle.sealed_index is not None:
+        note_down(request, [])
 
 
 def note_down(request: SubjectRequest, entries: list[Entry]) -> None:

@@ -18,10 +18,10 @@ from portal.events import words
 from portal.register.models import Controller
 from portal.rights.archive import Entry
 from portal.rights.art15 import Row, Section
-from portal.rights.days import REDUCED
 from portal.rights.models import SubjectRequest
 from portal.rights.pack import bars, days, labels
 from portal.rights.pack.bars import Chart
+from portal.rights.pieces import REDUCED
 from portal.rights.sections import Known
 
 
