@@ -201,7 +201,7 @@ def read_shelved(bundle: Bundle, seq: int, path: str) -> bytes | None:
     """Return one file of a shelf; None where it is not on it, or there is no such shelf."""
     part = BundlePart.objects.filter(bundle=bundle, path=SHELF, seq=seq).first()
     piece = _open_shelf(bundle, part).get(path) if part else None
-    return None if piece is None else _unpack(path, piece.packed)
+    return None if piece is None else _unpack(path, piece.packed, piece.length)
 
 
 def _open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
