@@ -171,26 +171,37 @@ class Unfaithful(Exception):
 
 
 def lean(data: bytes, groups: Sequence[int] | None = None) -> pa.Table:
-    """Return a Parquet file's events, of the texts each different one once; columns without any value are not read.
+    """Return a Parquet file's events, of the texts each different one once.
 
-    Whoever only hands a day on is spared most of the work.
+    Whoever only hands a day on is spared most of the work: columns without any value, or with one text, are not read.
     """
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*TEXTS, "url"])
-    full = _with_values(file.metadata)
     chosen = range(file.num_row_groups) if groups is None else groups
-    table = file.read_row_groups(list(chosen), columns=full, use_threads=False).unify_dictionaries().combine_chunks()
-    nothing = {each.name: pa.nulls(len(table), each.type) for each in SCHEMA if each.name not in full}
-    return pa.table({name: nothing[name] if name in nothing else table[name] for name in SCHEMA.names})
+    known = {name: _known(file.metadata, name) for name in SCHEMA.names}
+    wanted = [name for name, texts in known.items() if texts is None]
+    read = file.read_row_groups(list(chosen), columns=wanted, use_threads=False)
+    table = read.unify_dictionaries().combine_chunks()
+    count = sum(file.metadata.row_group(number).num_rows for number in chosen)
+    return pa.table(
+        {
+            field.name: table[field.name]
+            if known[field.name] is None
+            else _always(known[field.name], count, field.type)
+            for field in SCHEMA
+        }
+    )
+
+
+def _always(texts: frozenset[str] | None, count: int, kind: pa.DataType) -> pa.Array:
+    """Return a column that has one text in every row, or none in any."""
+    if not texts:
+        return pa.nulls(count, kind)
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), count), pa.array(sorted(texts), kind))
 
 
 def groups_of(data: bytes) -> int:
     """Return of how many groups of rows a Parquet file consists."""
     return int(pq.read_metadata(pa.BufferReader(data)).num_row_groups)
-
-
-def rows_of(data: bytes) -> int:
-    """Return how many events a Parquet file holds."""
-    return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
 
 
 def latest(data: bytes) -> int:
@@ -201,25 +212,31 @@ def latest(data: bytes) -> int:
     return max(group.max for group in groups)
 
 
-def texts(data: bytes, names: Collection[str]) -> set[str]:
-    """Return the different texts that stand in some columns of a Parquet file."""
+def outline(data: bytes, names: Collection[str]) -> tuple[int, set[str]]:
+    """Return how many events a Parquet file holds, and the different texts that stand in some of its columns."""
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(names))
-    full = [name for name in _with_values(file.metadata) if name in names]
-    table = file.read(columns=full, use_threads=False)
-    return {text for name in full for chunk in table[name].chunks for text in chunk.dictionary.to_pylist()}
+    known = {name: _known(file.metadata, name) for name in names}
+    found = {text for texts in known.values() for text in texts or ()}
+    if unknown := [name for name, texts in known.items() if texts is None]:
+        table = file.read(columns=unknown, use_threads=False)
+        chunks = (chunk for column in table.columns for chunk in column.chunks)
+        found |= {text for chunk in chunks for text in chunk.dictionary.to_pylist()}
+    return file.metadata.num_rows, found
 
 
-def _with_values(metadata: pq.FileMetaData) -> list[str]:
+def _known(metadata: pq.FileMetaData, name: str) -> frozenset[str] | None:
+    """Return what stands in each row of a column by its statistics: nothing, or one text; None if it must be read."""
+    place = SCHEMA.get_field_index(name)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    return [
-        name
-        for place, name in enumerate(SCHEMA.names)
-        if not all(_is_empty(group.column(place), group.num_rows) for group in groups)
-    ]
-
-
-def _is_empty(column: pq.ColumnChunkMetaData, rows: int) -> bool:
-    return column.statistics is not None and column.statistics.null_count == rows
+    told = [(group.column(place).statistics, group.num_rows) for group in groups]
+    if any(each is None or each.null_count is None for each, _rows in told):
+        return None
+    if all(each.null_count == rows for each, rows in told):
+        return frozenset()
+    if name not in (*TEXTS, "url") or any(each.null_count or not each.has_min_max for each, _rows in told):
+        return None
+    ends = frozenset(text for each, _rows in told for text in (each.min, each.max))
+    return ends if len(ends) == 1 else None
 
 
 def read(name: str) -> tuple[Header, pa.Table]:

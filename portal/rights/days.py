@@ -160,9 +160,10 @@ def _reduced(day: date, replaced: int) -> Files:
 
 
 def _as_stored(day: date, stored: bytes, others: Others, **wanted: Any) -> Files:
-    if others.named(segments.texts(stored, COLUMNS)):
+    events, texts = segments.outline(stored, COLUMNS)
+    if others.named(texts):
         return _part_as_stored(day, segments.from_parquet(stored), others, **wanted)
-    return {_parquet(day): [bundle.whole(_parquet(day), stored, segments.rows_of(stored))]}
+    return {_parquet(day): [bundle.whole(_parquet(day), stored, events)]}
 
 
 def _part_as_stored(day: date, table: pa.Table, others: Others, **wanted: Any) -> Files:

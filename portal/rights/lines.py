@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +47,9 @@ class Lines:
 
 
 LARGE = pa.large_string()
+EMPTY = pa.scalar("", LARGE)
+# From so many numbers on they are looked up, if all are below so many.
+MANY, MOST_WRITTEN = 1 << 12, 1 << 16
 
 
 def _chunks(array: Array) -> Iterable[Any]:
@@ -72,6 +76,14 @@ def encoded(column: Any) -> pa.DictionaryArray:
     return whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
 
 
+def only_one(column: pa.DictionaryArray) -> str | None:
+    """Return the text that stands in every row, if there is one."""
+    if column.null_count or not len(column):
+        return None
+    least, most = pc.min_max(column.indices).values()
+    return column.dictionary[least.as_py()].as_py() if least == most else None
+
+
 def add(lines: Lines, column: Any, before: str, write: Text, *, always: bool) -> None:
     """Add a column: `before` and what `write` makes of the value's text.
 
@@ -83,19 +95,33 @@ def add(lines: Lines, column: Any, before: str, write: Text, *, always: bool) ->
     if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
         _add_texts(lines, encoded(column), before, write, always=always)
         return
-    numbers = pc.cast(column, LARGE)
-    if always or not column.null_count:
+    if column.null_count if always else lines.fixed and not column.null_count:
         lines.text(before)
-        lines.column(numbers)
-    else:
-        lines.column(pc.binary_join_element_wise(pa.scalar(before, LARGE), numbers, pa.scalar("", LARGE)))
+        before = ""
+    lines.column(_numbers(column, before))
+
+
+def _numbers(column: Any, before: str) -> Any:
+    """Return numbers as they are written, each after a text; a null stays one."""
+    if len(column) >= MANY and pa.types.is_int64(column.type):
+        least, most = (each.as_py() for each in pc.min_max(column).values())
+        if least >= 0 and most < MOST_WRITTEN:
+            return _written(before, max(MANY, 1 << most.bit_length())).take(column)
+    numbers = pc.cast(column, LARGE)
+    return pc.binary_join_element_wise(pa.scalar(before, LARGE), numbers, EMPTY) if before else numbers
+
+
+@lru_cache(64)
+def _written(before: str, count: int) -> Any:
+    """Return the first numbers as they are written, each after a text: to look many up is faster than to write them."""
+    return pc.binary_join_element_wise(pa.scalar(before, LARGE), pc.cast(pa.array(range(count)), LARGE), EMPTY)
 
 
 def _add_texts(lines: Lines, column: pa.DictionaryArray, before: str, write: Text, *, always: bool) -> None:
-    texts = [write(text) for text in column.dictionary.to_pylist()]
-    if len(texts) == 1 and not column.null_count:
-        lines.text(before + texts[0])
+    if (only := only_one(column)) is not None:
+        lines.text(before + write(only))
         return
+    texts = [write(text) for text in column.dictionary.to_pylist()]
     if always:
         lines.text(before)
     else:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from consent.values import Scope
 from portal.events.values import UNKNOWN_APP
-from portal.rights.lines import Lines, add, encoded
+from portal.rights.lines import Lines, add, encoded, only_one
 from portal.rights.values import Format
 
 CONTENT = "keystroke_content"
@@ -96,7 +96,7 @@ def by_category(table: pa.Table, scope: Scope) -> dict[str, pa.Table]:
     """Split a day into its files; a typed character stands beside its key, or alone if only that was asked."""
     kinds = encoded(table["category"])
     found = {
-        category: table.select(columns_of(category)).filter(pc.equal(kinds.indices, place))
+        category: _rows_at(table.select(columns_of(category)), pc.indices_nonzero(pc.equal(kinds.indices, place)))
         for place, category in enumerate(kinds.dictionary.to_pylist())
         if scope.categories is None or category in scope.categories
     }
@@ -106,6 +106,24 @@ def by_category(table: pa.Table, scope: Scope) -> dict[str, pa.Table]:
     elif "keystroke_timing" in found:
         found["keystroke_timing"] = _without(found["keystroke_timing"], ("key", "key_purposes"))
     return {category: each for category, each in found.items() if len(each)}
+
+
+def _rows_at(table: pa.Table, places: pa.Array) -> pa.Table:
+    """Return some rows; what is the same in every row need not be looked for."""
+    count = len(places)
+    return pa.table(
+        {
+            name: column.slice(0, count) if _is_same(column) else column.take(places)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+
+
+def _is_same(column: pa.ChunkedArray) -> bool:
+    if column.null_count == len(column):
+        return True
+    one = column.num_chunks == 1 and pa.types.is_dictionary(column.type)
+    return one and only_one(column.chunk(0)) is not None
 
 
 def of_categories(table: pa.Table, scope: Scope) -> pa.Table:
