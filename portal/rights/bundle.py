@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from django.db.models import F
 from django.db.models.functions import Least, Now
 from django.utils import timezone
@@ -82,10 +83,10 @@ class Piece:
     packed: bytes
     sha256: str = ""
     crc: int = 0
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | memoryview | None = field(default=None, repr=False)
 
 
-def pack(path: str, data: bytes, records: int) -> Piece:
+def pack(path: str, data: bytes | memoryview, records: int) -> Piece:
     return Piece(records, len(data), _pack(path, data), data=data)
 
 
@@ -218,10 +219,10 @@ def _method(path: str) -> int:
     return STORED if path.endswith(".parquet") else DEFLATED
 
 
-def _pack(path: str, data: bytes) -> bytes:
+def _pack(path: str, data: bytes | memoryview) -> bytes:
     """Compress so that pieces of a file can follow each other as one deflate stream."""
     if _method(path) == STORED:
-        return data
+        return bytes(data)
     packer = isal_zlib.compressobj(SPEED, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush(isal_zlib.Z_FULL_FLUSH)
 
@@ -323,7 +324,12 @@ def manifest(entries: list[Entry]) -> bytes:
         {"path": entry.path, "sha256": entry.sha256, "bytes": entry.bytes, "records": entry.records}
         for entry in entries
     ]
-    return json.dumps({"files": files}, indent=1).encode()
+    return indented(json.dumps({"files": files}))
+
+
+def indented(text: str) -> bytes:
+    """Return JSON for people to read, to the letter as the standard library writes it, which is slow at this."""
+    return msgspec.json.format(text.encode(), indent=1)
 
 
 # --- handing over and removing

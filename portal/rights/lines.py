@@ -32,9 +32,10 @@ class Lines:
             self.fixed = ""
         self.parts.append(values)
 
-    def joined(self) -> bytes:
-        """Return all lines, one after the other."""
-        return bytes_of(self.array()) if self.rows else b""
+    def joined(self) -> bytes | memoryview:
+        """Return all lines, one after the other; where they lie so in memory, as they lie."""
+        whole = self.array() if self.rows else None
+        return _view(whole) if isinstance(whole, pa.LargeStringArray) else bytes_of(whole) if self.rows else b""
 
     def array(self) -> Any:
         """Return each line as a text of its own."""
@@ -58,14 +59,14 @@ def _chunks(array: Array) -> Iterable[Any]:
 
 def bytes_of(array: Array) -> bytes:
     """Return texts, none of them null, one after the other."""
-    return b"".join(_bytes_of(chunk) for chunk in _chunks(array))
+    return b"".join(_view(chunk) for chunk in _chunks(array))
 
 
-def _bytes_of(array: Any) -> bytes:
+def _view(array: Any) -> bytes | memoryview:
     """Return the characters of an array without nulls, which lie one after the other."""
     _validity, offsets, data = array.buffers()
     bounds = memoryview(offsets).cast("q")
-    return bytes(memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]]) if data else b""
+    return memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]] if data else b""
 
 
 def encoded(column: Any) -> pa.DictionaryArray:

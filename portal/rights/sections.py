@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from consent.models import NoticeVersion
 from portal.people.models import Employee
 from portal.register.models import Controller, Flow
-from portal.rights import art15, lists, tables
+from portal.rights import art15, bundle, lists, tables
 from portal.rights.art15 import Company, Row, Section
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Format
@@ -89,7 +89,7 @@ def _cell(value: Any) -> str:
 
 
 def as_json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+    return bundle.indented(json.dumps(value, ensure_ascii=False))
 
 
 def _register(flows: Iterable[Flow]) -> list[Row]:

@@ -157,7 +157,7 @@ def safe(text: str | None) -> str | None:
     return f"'{text}" if first in RISKY and first else text
 
 
-def to_csv(table: pa.Table) -> bytes:
+def to_csv(table: pa.Table) -> bytes | memoryview:
     """Write rows without a header; texts in quotes, a field that was not sent empty."""
     lines = Lines(len(table))
     for number, name in enumerate(table.column_names):
@@ -182,7 +182,7 @@ def csv_header(category: str) -> bytes:
 # --- JSON lines
 
 
-def to_jsonl(table: pa.Table) -> bytes:
+def to_jsonl(table: pa.Table) -> bytes | memoryview:
     """Write each event with the fields that were sent, and what it is kept for."""
     lines = Lines(len(table))
     for number, name in enumerate(each for each in table.column_names if each not in SCREEN):
@@ -205,7 +205,7 @@ def _screens(table: pa.Table) -> pa.DictionaryArray:
     return encoded(pc.binary_join_element_wise(ends[0], inner, ends[1], pa.scalar("")))
 
 
-WRITERS: dict[str, Callable[[pa.Table], bytes]] = {
+WRITERS: dict[str, Callable[[pa.Table], bytes | memoryview]] = {
     Format.CSV: to_csv,
     Format.JSONL: to_jsonl,
 }
