@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -72,7 +72,8 @@ def open_request(
         opener_id=actor_key(by),
         idempotency_key=idempotency_key,
         body_digest=digest(asked, subject_id, received_at),
-        received=received_at or timezone.now(),
+        # As the database gives it back.
+        received=(received_at or timezone.now()).astimezone(UTC),
         not_before=not_before,
         wake_at=not_before,
         account=account,

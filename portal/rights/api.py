@@ -76,7 +76,7 @@ def doing(run: Callable[..., Any], /, **named: Any) -> Any:
 
 def _visible(token: Token) -> SubjectRequestQuerySet:
     """A program of the company follows every request, a person's token only theirs."""
-    found = due.zoned(SubjectRequest.objects.prefetch_related("steps", "joined_to__steps"))
+    found = due.zoned(SubjectRequest.objects)
     return found if token.user_id is None else found.filter(subject_id=token.user_id)
 
 
@@ -85,6 +85,11 @@ def _one(token: Token, request_id: UUID) -> SubjectRequest:
     if found is None:
         raise Http404
     return found
+
+
+def _followed(token: Token) -> SubjectRequestQuerySet:
+    """Return those of them with how far the work is, in one question for all."""
+    return _visible(token).prefetch_related("steps", "joined_to__steps")
 
 
 def _shown(found: SubjectRequest, token: Token) -> dict[str, Any]:
@@ -148,8 +153,9 @@ def open_request(
         idempotency_key=idempotency_key,
         **body.dict(include={"format", "note", "received_at", "channel", "representative"}),
     )
-    tasks.nudge(found.pk)
-    return Status(201 if found.opened_at >= began else 200, _shown(_one(token, found.pk), token))
+    _wake(found)
+    found.zone = subject.time_zone
+    return Status(201 if found.opened_at >= began else 200, _shown(found, token))
 
 
 @router.get("/subject-requests", auth=Bearer("requests.read"), response=RequestPage)
@@ -164,7 +170,7 @@ def list_requests(
 ) -> dict[str, Any]:
     """List requests, the newest first; filters add up. One that comes in meanwhile moves no other to another page."""
     token = token_of(request)
-    found = _visible(token)
+    found = _followed(token)
     if subject:
         found = found.filter(subject_id=subject_or_404(token, subject).pk)
     if due_before:
@@ -198,9 +204,17 @@ def _decided(request: HttpRequest, request_id: UUID, action: Callable[..., Any],
     token = token_of(request)
     if token.user_id is not None:
         raise Problem(403, "handler.not_permitted", "A person decides on the pages, not by a device's token.")
-    found = doing(action, request=_one(token, request_id), by=token.actor, **named)
-    tasks.nudge(found.pk)
-    return _shown(_one(token, found.pk), token)
+    asked = _one(token, request_id)
+    found = doing(action, request=asked, by=token.actor, **named)
+    _wake(found)
+    found.zone = asked.zone
+    return _shown(found, token)
+
+
+def _wake(request: SubjectRequest) -> None:
+    """Have a worker begin where there is something to do now: what somebody has to decide is nobody's work yet."""
+    if request.state == State.PROCESSING:
+        tasks.nudge(request.pk)
 
 
 @router.post(f"{ONE}/approve", auth=Bearer("requests.handle"), response=RequestOut, openapi_extra=CONFLICTS)

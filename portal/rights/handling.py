@@ -35,7 +35,7 @@ from portal.rights.values import (
 
 def why_not_handle(request: SubjectRequest, by: Actor) -> str:
     """Return the code of what keeps this actor from deciding, empty if nothing does."""
-    if actor_key(by) in {each.opener_id for each in joining.every(request.lead)}:
+    if actor_key(by) in joining.openers(request.lead):
         return "handler.opened_it"
     objection = request.kind == Kind.OBJECTION
     if by.kind == ActorKind.CLIENT:
@@ -82,14 +82,16 @@ def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     found.proposed_refusal = found.reason_code = found.reason = ""
     act(Action.REQUEST_APPROVED, found, by)
     if found.plan_name in plans.PLANS:
-        found.state = State.PROCESSING
+        found.state, keep = State.PROCESSING, kept.keep_saved
         plan(found)
     else:
+        # What is granted may write into the row by itself.
+        keep = kept.keep
         _grant(found, by)
         found.state, found.closed_at = State.DELIVERED, timezone.now()
         act(Action.REQUEST_DONE, found, by, once=True)
     found.save(update_fields=["state", "decided_by", "proposed_refusal", "reason_code", "reason", "closed_at"])
-    kept.keep(found)
+    keep(found)
     return found
 
 

@@ -96,6 +96,12 @@ def heir_of(taken_back: SubjectRequest) -> SubjectRequest | None:
     return heir
 
 
+def openers(request: SubjectRequest) -> set[str]:
+    """Return who asked for it: its own opener, and those of the requests that stand as it stands."""
+    joined = request.joined.exclude(state=State.WITHDRAWN)
+    return {request.opener_id, *joined.values_list("opener_id", flat=True)}
+
+
 def every(request: SubjectRequest) -> list[SubjectRequest]:
     """Return a request and those joined to it that stand as it stands."""
     return [request, *request.joined.exclude(state=State.WITHDRAWN)]

@@ -16,7 +16,11 @@ KIND = "request"
 
 def keep(request: SubjectRequest) -> None:
     """Write the row as it is in the database into the journal, with the caller's transaction; the last line counts."""
-    row = SubjectRequest.objects.get(pk=request.pk)
+    keep_saved(SubjectRequest.objects.get(pk=request.pk))
+
+
+def keep_saved(row: SubjectRequest) -> None:
+    """Do so with a row that the caller holds locked, or has made, and has just saved: the database has no other."""
     # Of somebody who was forgotten, or never had an account, there is no key to seal it under.
     with suppress(KeyGone):
         journal.append(KIND, {"subject_id": str(row.subject_id), "row": serializers.serialize("json", [row])})

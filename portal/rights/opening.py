@@ -9,18 +9,23 @@ from typing import Any, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.audit import trail
 from portal.audit.values import Action, Actor
+from portal.people.models import Employee
 from portal.people.subjects import find
 from portal.rights import deadlines, holding, joining, kept, plans
 from portal.rights.cases.values import LONGEST_NAME, Channel, channel_of
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Kind, NotAllowed, OpenedBy, State
 
+ONE_AT_A_TIME = """
+SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), e.jurisdiction, e.time_zone
+FROM (SELECT %s::uuid AS id) one LEFT JOIN people_employee e ON e.id = one.id
+"""
 DOUBLE_CLICK = timedelta(seconds=10)
 SKEW = timedelta(minutes=5)
 
@@ -41,24 +46,25 @@ def reused() -> NotAllowed:
 
 
 def put_in(wanted: SubjectRequest, by: Actor) -> SubjectRequest:
-    with transaction.atomic(savepoint=False):
-        if found := repeated(wanted):
-            return found
-        set_deadline(wanted)
-        _check_how_it_came(wanted)
-        wanted.state = _first_state(wanted)
-        if lead := joining.first(wanted, at_once=wanted.state == State.PROCESSING):
-            joining.follow(wanted, lead)
-        wanted.save(force_insert=True)
-        if wanted.state == State.PROCESSING and lead is None:
-            plan(wanted)
-        act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
-        # What begins at once was asked about a moment ago.
-        if lead is None and wanted.state != State.PROCESSING and (holds := holding.holds_on(wanted)):
-            holding.put_off(wanted, holds)
-        if lead:
-            act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
-        kept.keep(wanted)
+    """Put a request in, with all that belongs to it, in the caller's transaction."""
+    person = _one_at_a_time(wanted.subject_id)
+    if found := _same(wanted):
+        return found
+    set_deadline(wanted, person)
+    _check_how_it_came(wanted)
+    wanted.state = _first_state(wanted)
+    if lead := joining.first(wanted, at_once=wanted.state == State.PROCESSING):
+        joining.follow(wanted, lead)
+    wanted.save(force_insert=True)
+    if wanted.state == State.PROCESSING and lead is None:
+        plan(wanted)
+    act(Action.REQUEST_OPENED, wanted, by, kind=wanted.kind, opened_by=wanted.opened_by)
+    # What begins at once was asked about a moment ago.
+    if lead is None and wanted.state != State.PROCESSING and (holds := holding.holds_on(wanted)):
+        holding.put_off(wanted, holds)
+    if lead:
+        act(Action.REQUEST_JOINED, wanted, by, to=str(lead.pk))
+    kept.keep_saved(wanted)
     return wanted
 
 
@@ -81,10 +87,12 @@ def repeated(wanted: SubjectRequest) -> SubjectRequest | None:
     return _same(wanted)
 
 
-def _one_at_a_time(subject_id: UUID) -> None:
-    """Two clicks at once must see each other."""
+def _one_at_a_time(subject_id: UUID) -> Employee | None:
+    """Two clicks at once must see each other; return where the person is, so far as a date asks for it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"request:{subject_id}"])
+        cursor.execute(ONE_AT_A_TIME, [f"request:{subject_id}", subject_id])
+        jurisdiction, zone = cursor.fetchone()[1:]
+    return Employee(id=subject_id, jurisdiction=jurisdiction, time_zone=zone) if zone else None
 
 
 def _same(wanted: SubjectRequest) -> SubjectRequest | None:
@@ -107,13 +115,19 @@ def _same(wanted: SubjectRequest) -> SubjectRequest | None:
 
 
 def set_deadline(
-    request: SubjectRequest, *, extended: bool = False, since: date | None = None, moves_first: bool = True
+    request: SubjectRequest,
+    person: Employee | None = None,
+    *,
+    extended: bool = False,
+    since: date | None = None,
+    moves_first: bool = True,
 ) -> None:
     """Find the date; `since` where the time runs from a later day than the receipt (UK: once it is known who asks).
 
-    The date of a refusal is the first one and never moves (Art. 12(4)): not for an extension, not for a question.
+    The person is looked up unless given. The date of a refusal is the first one and never moves (Art. 12(4)): not for
+    an extension, not for a question.
     """
-    employee = find(request.subject_id)
+    employee = person or find(request.subject_id)
     if employee is None:
         raise NotAllowed("subject.unknown", _("There is no such person."))
     if request.received > timezone.now() + SKEW:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import rfc8785
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.audit.models import Act
-from portal.rights import actions, handling, runner
+from portal.rights import actions, handling, runner, tasks
 from portal.rights.models import Bundle, SubjectRequest
 from tests.makers import make_token
 from tests.rights.conftest import carry_out, person, stored
@@ -190,6 +195,50 @@ def test_a_refusal_by_a_program_waits_for_two_people(hana, lea, call, bot, other
         handling.refuse(request=request, by=person(by), ground="legal_claims")
         assert call(bot, "get", f"{BASE}/{found['id']}").json()["state"] == state
     assert call(bot, "get", f"{BASE}/{found['id']}").json()["reason"]
+
+
+def test_opening_and_approving_cost_few_questions(call, bot, other, recorded, ben):
+    def asked(token, address, body=None, *, answers):
+        with CaptureQueriesContext(connection) as seen:
+            answer = call(token, "post", address, body)
+        assert answer.status_code == answers, answer.content
+        # How a line comes into the journal is the journal's own; where transactions begin and end is not counted.
+        other_parts = re.compile("consent_(journalline|ledger)|^(BEGIN|COMMIT|SAVEPOINT|RELEASE)")
+        own = [each for each in seen if not other_parts.search(each["sql"])]
+        return len(own), answer.json()
+
+    def wants(whom, kind):
+        return {"kind": kind, "subject": str(whom.pk)}
+
+    # What a process remembers of its own accord: content types, the statement of a token.
+    call(bot, "post", BASE, wants(ben, "access"))
+    call(other, "post", f"{BASE}/{call(bot, 'post', BASE, wants(ben, 'erasure')).json()['id']}/approve")
+    # The token, the person, their place under the lock, what it could be joined to, the request, the systems that are
+    # asked, its steps, the act, who wants to hear of it, how far it is.
+    assert asked(bot, BASE, wants(recorded, "access"), answers=201)[0] == 10
+    count, erasure = asked(bot, BASE, wants(recorded, "erasure"), answers=201)
+    assert count == 9
+    # The token, the request, who asked for it too, its lock, holds, open questions, the act, systems, steps, the
+    # request, how far it is.
+    assert asked(other, f"{BASE}/{erasure['id']}/approve", answers=200)[0] == 11
+
+
+def test_what_is_answered_is_what_is_stored(call, bot, other, opened):
+    copy = opened(received_at=(timezone.now() - timedelta(days=1)).astimezone(ZoneInfo("Asia/Tokyo")).isoformat())
+    assert call(bot, "get", f"{BASE}/{copy['id']}").json() == copy
+    erasure = opened(kind="erasure", scope={"categories": ["scrolling"]})
+    assert call(bot, "get", f"{BASE}/{erasure['id']}").json() == erasure
+    approved = call(other, "post", f"{BASE}/{erasure['id']}/approve").json()
+    assert approved["state"] == "processing"
+    assert call(bot, "get", f"{BASE}/{erasure['id']}").json() == approved
+
+
+def test_what_waits_for_somebody_wakes_no_worker(call, bot, recorded, monkeypatch):
+    woken = []
+    monkeypatch.setattr(tasks, "_send", woken.append)
+    copy = call(bot, "post", BASE, {"kind": "access", "subject": str(recorded.pk)}).json()
+    call(bot, "post", BASE, {"kind": "erasure", "subject": str(recorded.pk)})
+    assert woken == [copy["id"]]
 
 
 def test_time_can_be_extended_once_with_a_reason(call, bot, other, recorded):
