@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from portal.rights import leases
 from portal.vault import objects
 
 BEFORE, AFTER = "before", "after"
 MOMENTS = [BEFORE, AFTER]
-COMMITS = [(BaseDatabaseWrapper, "_commit")]
+# What a worker writes of a request in one statement commits with it.
+COMMITS = [(BaseDatabaseWrapper, "_commit"), (leases, "record"), (leases, "in_one")]
 OBJECT_CALLS = [(objects, name) for name in ("put", "get", "open_read", "delete", "names")]
 
 
