@@ -23,7 +23,7 @@ from portal.audit.values import Action, Actor, ReadPurpose
 from portal.events import devices
 from portal.outbox import webhooks
 from portal.outbox.values import Told
-from portal.rights import bundle, calling_back, objecting, weighing
+from portal.rights import calling_back, handing, objecting, weighing
 from portal.rights.models import SubjectRequest
 from portal.rights.opening import actor_key, digest, put_in, repeated, reused
 from portal.rights.values import (
@@ -72,8 +72,7 @@ def open_request(
         opener_id=actor_key(by),
         idempotency_key=idempotency_key,
         body_digest=digest(asked, subject_id, received_at),
-        # As the database gives it back.
-        received=(received_at or timezone.now()).astimezone(UTC),
+        received=(received_at or timezone.now()).astimezone(UTC),  # as the database gives it back
         not_before=not_before,
         wake_at=not_before,
         account=account,
@@ -229,15 +228,15 @@ class Download:
 
 
 def download(*, request: SubjectRequest, by: Actor) -> Download:
-    """Count the download and write the access down, then open the archive; raises NotAllowed as `bundle.opened` does.
+    """Count the download and write the access down, then open the archive; raises NotAllowed as `handing.opened` does.
 
     Must be called outside any transaction: the access is committed before the first byte.
     """
-    archive = bundle.opened(request.lead)
+    archive = handing.opened(request.lead)
     if _restricted_since(request, archive.bundle.made_at):
         message = _("Some of it was restricted since this copy was made. Ask for another one, which is without it.")
         raise NotAllowed("bundle.gone", message)
-    with bundle.claimed(archive.bundle):
+    with handing.claimed(archive.bundle):
         trail.access(
             Action.BUNDLE_DOWNLOADED,
             actor=by,
@@ -245,7 +244,7 @@ def download(*, request: SubjectRequest, by: Actor) -> Download:
             purpose=ReadPurpose.SUBJECT_REQUEST,
             case=str(request.pk),
         )
-    bundle.mark_handed_out(request.lead)
+    handing.mark_handed_out(request.lead)
     return Download(f"daylight-{request.received:%Y-%m-%d}.zip", archive.size, archive.chunks())
 
 

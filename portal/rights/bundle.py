@@ -8,22 +8,17 @@ import struct
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import F
-from django.db.models.functions import Least, Now
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from isal import isal_zlib
 
-from portal.rights import archive, leases
+from portal.rights import leases
 from portal.rights.archive import DEFLATE_END, DEFLATED, STORED, Entry
 from portal.rights.models import Bundle, BundlePart, SubjectRequest
-from portal.rights.values import Fenced, NotAllowed, State
+from portal.rights.values import Fenced
 from portal.vault import keys, objects
 from portal.vault.cipher import aad
 
@@ -32,7 +27,6 @@ HEAD = struct.Struct(">QQ")  # records, bytes before compression
 SIZE = struct.Struct(">I")
 SHELF = "shelf"
 SPEED = 1
-MOST_DOWNLOADS = 3
 NAME = """
            before AS (
            SELECT object_name FROM rights_bundlepart
@@ -58,8 +52,6 @@ NOTE = """
         RETURNING id)
     SELECT (SELECT count(*) FROM held)
 """
-# The last one has so long to end before the key goes.
-LAST_DOWNLOAD = timedelta(hours=1)
 
 
 def begin(request: SubjectRequest, epoch: int) -> None:
@@ -166,11 +158,11 @@ def paths(bundle: Bundle, under: str = "") -> list[str]:
 def read_parts(bundle: Bundle, path: str) -> Iterator[tuple[int, bytes]]:
     """Yield (records, bytes) of each piece of a file, in order."""
     for part in BundlePart.objects.filter(bundle=bundle, path=path):
-        records, length, packed = _open_part(bundle, part)
+        records, length, packed = open_part(bundle, part)
         yield records, _unpack(path, packed, length)
 
 
-def _open_part(bundle: Bundle, part: BundlePart) -> tuple[int, int, bytes]:
+def open_part(bundle: Bundle, part: BundlePart) -> tuple[int, int, bytes]:
     body = _opened_part(bundle, part)
     return (*HEAD.unpack_from(body), body[HEAD.size :])
 
@@ -201,11 +193,11 @@ def prove(part: BundlePart) -> None:
 def read_shelved(bundle: Bundle, seq: int, path: str) -> bytes | None:
     """Return one file of a shelf; None where it is not on it, or there is no such shelf."""
     part = BundlePart.objects.filter(bundle=bundle, path=SHELF, seq=seq).first()
-    piece = _open_shelf(bundle, part).get(path) if part else None
+    piece = open_shelf(bundle, part).get(path) if part else None
     return None if piece is None else _unpack(path, piece.packed, piece.length)
 
 
-def _open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
+def open_shelf(bundle: Bundle, part: BundlePart) -> dict[str, Piece]:
     body = _opened_part(bundle, part)
     start = SIZE.size + SIZE.unpack_from(body)[0]
     found = {}
@@ -270,7 +262,7 @@ def describe(bundle: Bundle, path: str) -> Entry:
     with ThreadPoolExecutor(1) as hand:
         counted = None
         for part in BundlePart.objects.filter(bundle=bundle, path=path):
-            records, length, packed = _open_part(bundle, part)
+            records, length, packed = open_part(bundle, part)
             data = _unpack(path, packed, length)
             if counted:
                 counted.result()
@@ -287,7 +279,7 @@ def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
     """
     known = {entry.shelf for entry in besides}
     parts = BundlePart.objects.filter(bundle=bundle, path=SHELF).exclude(seq__in=known)
-    return [on_shelf(path, piece, part.seq) for part in parts for path, piece in _open_shelf(bundle, part).items()]
+    return [on_shelf(path, piece, part.seq) for part in parts for path, piece in open_shelf(bundle, part).items()]
 
 
 def on_shelf(path: str, piece: Piece, seq: int) -> Entry:
@@ -332,95 +324,7 @@ def indented(text: str) -> bytes:
     return msgspec.json.format(text.encode(), indent=1)
 
 
-# --- handing over and removing
-
-
-@dataclass(frozen=True)
-class Opened:
-    """An archive whose key and index could be opened."""
-
-    bundle: Bundle
-    entries: list[Entry]
-    # The shelf that was opened last; the files of one follow each other.
-    shelf: dict[int, dict[str, Piece]] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return archive.size(self.entries, self.bundle.made_at)
-
-    def chunks(self) -> Iterator[bytes]:
-        return archive.stream(self.entries, self._body, self.bundle.made_at)
-
-    def _body(self, entry: Entry) -> Iterator[bytes]:
-        if entry.shelf >= 0:
-            yield self._from_shelf(entry)
-        else:
-            for part in BundlePart.objects.filter(bundle=self.bundle, path=entry.path):
-                yield _open_part(self.bundle, part)[2]
-        if entry.method == DEFLATED:
-            yield DEFLATE_END
-
-    def _from_shelf(self, entry: Entry) -> bytes:
-        if entry.shelf not in self.shelf:
-            part = BundlePart.objects.get(bundle=self.bundle, path=SHELF, seq=entry.shelf)
-            self.shelf.clear()
-            self.shelf[entry.shelf] = _open_shelf(self.bundle, part)
-        return self.shelf[entry.shelf][entry.path].packed
-
-
-def opened(request: SubjectRequest) -> Opened:
-    """Open the archive of a copy; raises NotAllowed `bundle.none`, `.not_ready`, `.used_up` or `.gone`."""
-    if not request.is_copy or request.state in {State.REFUSED, State.WITHDRAWN}:
-        raise NotAllowed("bundle.none", _("This request has no copy."))
-    found = Bundle.objects.filter(request=request.lead).first()
-    over = found is not None and found.expires_at is not None and found.expires_at <= timezone.now()
-    if request.state == State.EXPIRED or over:
-        raise NotAllowed("bundle.gone", request.reason or _("The time to fetch this copy is over."))
-    if request.state not in {State.READY, State.DELIVERED} or found is None:
-        raise NotAllowed("bundle.not_ready", _("This copy is not ready yet."))
-    if not downloads_left(found):
-        raise _used_up()
-    return Opened(found, index(found))
-
-
-def _used_up() -> NotAllowed:
-    return NotAllowed("bundle.used_up", _("This copy was fetched three times, which is as often as one can be."))
-
-
-def downloads_left(bundle: Bundle) -> int:
-    return max(0, MOST_DOWNLOADS - bundle.downloads)
-
-
-@contextmanager
-def claimed(bundle: Bundle) -> Iterator[None]:
-    """Count a download as it begins, in one UPDATE, and give it back if it cannot be written down.
-
-    Raises NotAllowed once three have begun. One that breaks off counts: nobody but the receiver knows how much arrived.
-    """
-    row = Bundle.objects.filter(pk=bundle.pk)
-    if not row.filter(downloads__lt=MOST_DOWNLOADS).update(downloads=F("downloads") + 1):
-        raise _used_up()
-    written = False
-    try:
-        yield
-        written = True
-    finally:
-        if not written:
-            row.update(downloads=F("downloads") - 1)
-    row.filter(downloads__gte=MOST_DOWNLOADS).update(expires_at=Least("expires_at", Now() + LAST_DOWNLOAD))
-
-
-def stream(request: SubjectRequest) -> Iterator[bytes]:
-    """Yield the archive; `actions.download` writes the access down first."""
-    return opened(request).chunks()
-
-
-def mark_handed_out(request: SubjectRequest) -> None:
-    SubjectRequest.objects.filter(pk=request.pk, state=State.READY).update(state=State.DELIVERED)
-
-
-def set_expiry(request: SubjectRequest, after: timedelta) -> None:
-    Bundle.objects.filter(request=request, expires_at=None).update(expires_at=Now() + after)
+# --- removing
 
 
 def remove_of(request: SubjectRequest) -> None:

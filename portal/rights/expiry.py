@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.rights import bundle
+from portal.rights import bundle, handing
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.values import State, StepState
 from portal.vault import objects
@@ -28,7 +28,7 @@ def expire() -> int:
 
 
 def _why(over: Bundle) -> str:
-    if bundle.downloads_left(over):
+    if handing.downloads_left(over):
         return _("The time to fetch it is over.")
     return _("It was fetched three times, which is as often as a copy can be.")
 

@@ -20,7 +20,7 @@ from portal.events import devices, words
 from portal.events.called import called
 from portal.http import page_number, pager
 from portal.people.models import Employee
-from portal.rights import bundle, checking, holding
+from portal.rights import checking, handing, holding
 from portal.rights.choices.reading import category_words, listed
 from portal.rights.clocks.forms import AnswerForm
 from portal.rights.clocks.reading import clock
@@ -171,7 +171,7 @@ def one(request: SubjectRequest) -> dict[str, Any]:
         else None,
         "can_cancel": request.can_cancel,
         "expires": found.expires_at if found else None,
-        "downloads_left": bundle.downloads_left(found) if found else 0,
+        "downloads_left": handing.downloads_left(found) if found else 0,
         "certificate_fails": checking.failed_at(request),
         "refresh_seconds": 3 if working else None,
         "ground": Refusal(request.reason_code).label if request.reason_code in Refusal.values else "",

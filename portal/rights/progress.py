@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
-from portal.rights import bundle, holding, joining, kept, plans
+from portal.rights import handing, holding, joining, kept, plans
 from portal.rights.holds.models import HeldRequest
 from portal.rights.models import SubjectRequest
 from portal.rights.values import State
@@ -28,7 +28,7 @@ def finish(request: SubjectRequest) -> None:
         _act(plan.act, each)
         kept.keep(each)
     if request.is_copy:
-        bundle.set_expiry(request, timedelta(days=settings.BUNDLE_DAYS))
+        handing.set_expiry(request, timedelta(days=settings.BUNDLE_DAYS))
 
 
 def wait(request: SubjectRequest, seconds: float) -> None:

@@ -136,13 +136,7 @@ def article_15(subject_id: UUID, company: Company, found: Mapping[str, list[Row]
         ),
         Section("-", "days_off", _("Days that you marked"), _("Nothing is collected on them."), found["days_off"]),
         Section("-", "questions", _("Questions about your requests"), _("And what you answered."), found["questions"]),
-        Section(
-            "-",
-            "leaving",
-            _("When you leave"),
-            "",
-            [*found["channel"], *found["departure"]],
-        ),
+        Section("-", "leaving", _("When you leave"), "", [*found["channel"], *found["departure"]]),
         Section("-", "told", _("Recipients that were told"), "", found["recipients_told"]),
         Section(
             "-",

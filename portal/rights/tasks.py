@@ -10,7 +10,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.db import transaction
 from kombu import Connection
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 from redis.exceptions import RedisError
 
@@ -94,7 +94,7 @@ def _send(request_id: str) -> None:
     try:
         with producers[_impatient(advance.app.conf.broker_url)].acquire(block=True, timeout=2) as producer:
             advance.apply_async((request_id,), producer=producer, retry=False)
-    except (OperationalError, RedisError, OSError) as error:
+    except (OperationalError, LimitExceeded, RedisError, OSError) as error:
         cache.delete(_waking(request_id))
         log.warning("request %s waits for the sweep: %s", request_id, type(error).__name__)
 

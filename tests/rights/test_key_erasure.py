@@ -19,7 +19,7 @@ from django.db import connections
 from consent.values import Scope
 from portal.events import reading, volumes
 from portal.events.models import Block, Segment, Volume
-from portal.rights import actions, bundle
+from portal.rights import actions, handing
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
 from portal.stack.postgres import wheel
@@ -133,7 +133,7 @@ def everything_openable(employee):
             closed += 1
     for request in SubjectRequest.objects.filter(state="ready"):
         try:
-            b"".join(bundle.stream(request))
+            b"".join(handing.stream(request))
         except CANNOT:
             closed += 1
     return found, closed

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from portal.rights import access, bundle, days, pieces, runner
+from portal.rights import access, bundle, days, handing, pieces, runner
 from portal.rights.models import Bundle, BundlePart
 from tests.rights.conftest import ask, at, carry_out, store, stored, unzip
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 
 
 def check(request):
-    archive = b"".join(bundle.stream(request))
+    archive = b"".join(handing.stream(request))
     assert zipfile.ZipFile(io.BytesIO(archive)).testzip() is None
     files = unzip(request)
     manifest = json.loads(files["manifest.json"])["files"]

@@ -18,7 +18,7 @@ from consent import actions as decisions
 from consent.models import Checkpoint, Decision
 from portal.audit import trail
 from portal.audit.values import Action
-from portal.rights import bundle, leases, runner
+from portal.rights import handing, leases, runner
 from portal.rights.models import BundlePart, SubjectRequest
 from portal.rights.receipts import files as receipt_files
 from portal.vault import objects
@@ -103,7 +103,7 @@ def test_a_run_that_is_killed_and_repeated_leaves_each_file_once(recorded):
         asked.refresh_from_db()
     for _ in range(2):
         receipt_files.write_receipts(asked_again(asked), {})
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(bundle.stream(carry_out(let_go(asked))))))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(handing.stream(carry_out(let_go(asked))))))
     paths = [name for name in archive.namelist() if name.startswith("receipts/")]
     assert len(paths) == len(set(paths)) == 5 * 2 + 2
     assert BundlePart.objects.count() == len(list(objects.names("bundles/")))

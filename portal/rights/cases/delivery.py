@@ -20,9 +20,9 @@ from portal.audit.values import Action, Actor, ActorKind
 from portal.people.subjects import in_line
 from portal.rights import codes
 from portal.rights.actions import Download, download
-from portal.rights.bundle import downloads_left
 from portal.rights.cases.models import HandOver, Intake
 from portal.rights.cases.values import Delivery
+from portal.rights.handing import downloads_left
 from portal.rights.handling import cannot_decide, must_handle, why_not_handle
 from portal.rights.models import Bundle, SubjectRequest
 from portal.rights.opening import act, actor_key
