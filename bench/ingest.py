@@ -22,8 +22,8 @@ EVENTS = 500
 ROUNDS = 7
 CLIENTS = 2
 WARM = 8
-# Enough batches a round that it lasts a moment, few enough that seven rounds of the slowest stay bearable.
-BATCHES = {"ours": 60, "copy": 60, "bulk_create": 40, "insert": 8}
+# A round of each lasts a second or more, few enough that seven of the slowest stay bearable.
+BATCHES = {"ours": 240, "copy": 120, "bulk_create": 40, "insert": 8}
 GATES = {
     "ingest_vs_bulk_create": ("bulk_create", 6),
     "ingest_vs_insert": ("insert", 40),
