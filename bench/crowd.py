@@ -27,6 +27,7 @@ from portal.events.tally import DayTally, Tally
 from portal.events.values import Event, Pointermove
 from portal.people.models import Employee
 from portal.rights.models import SubjectRequest
+from portal.rights.retention.models import Run
 from portal.vault import cache, cipher, kek, keyring, keys
 from portal.vault.cache import Ring
 from portal.vault.cipher import Key
@@ -36,8 +37,8 @@ from portal.vault.models import KeyList, SubjectKey
 AT_ONCE = 2000
 A_COMMIT = 200
 EVENTS_A_DAY = {"pointer_movement": 20_000, "pointer_clicks": 900, "scrolling": 700, "keystroke_timing": 6_000}
-# One in so many asked for something: lately and still open, or before and answered.
-OPEN, CLOSED = 1000, 50
+# One in so many asked for something: lately and still open, so that a page of the queue is full, or before.
+OPEN, CLOSED = 20, 10
 SEGMENTS = """
 INSERT INTO events_segment (subject_id, day, generation, epoch, name)
 SELECT p, d, 1, 1, 'segments/' || p || '/' || d || '/1-1-' || left(md5(p::text || d), 16)
@@ -162,6 +163,8 @@ def _keep_days(people: Sequence[UUID], finished: Sequence[date], batches: int) -
         cursor.execute(RECEIPTS, [list(people), days, batches])
     Volume.objects.bulk_create([row for pk in people for row in _volumes(pk, finished)], batch_size=AT_ONCE)
     written = [_batch(pk) for pk in people]
+    # The night is over: what is measured is the day after it.
+    Run.objects.bulk_create([Run(subject_id=pk, finished_on=timezone.now().date()) for pk in people])
     BatchReceipt.objects.bulk_create([receipt for receipt, _block in written])
     Block.objects.bulk_create([block for _receipt, block in written])
 

@@ -23,6 +23,7 @@ consistency = tree.consistency
 root_at = tree.root_at
 verify = verification.first_fault
 Entry = tuple[str, UUID, leaf.Record]
+CLOSED = "SELECT closed_reason FROM consent_ledgerstate WHERE id = %s"
 HEAD = """
 SELECT h.size, h.frontier, coalesce(s.closed_reason, '')
 FROM consent_ledgerhead h LEFT JOIN consent_ledgerstate s ON s.id = h.id
@@ -129,8 +130,11 @@ def size() -> int:
 
 
 def closed() -> str:
-    """Return why the site is closed, as it was last found, or nothing."""
-    return LedgerState.objects.filter(pk=ONLY_ROW).values_list("closed_reason", flat=True).first() or ""
+    """Return why the site is closed, as it was last found, or nothing: asked before anything that is done."""
+    with connections[router.db_for_read(LedgerState)].cursor() as cursor:
+        cursor.execute(CLOSED, [ONLY_ROW])
+        row = cursor.fetchone()
+    return row[0] if row else ""
 
 
 def settle() -> int:
