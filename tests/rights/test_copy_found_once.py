@@ -91,7 +91,7 @@ def test_what_the_page_is_drawn_from_is_no_file_of_the_copy(recorded):
 def test_a_copy_whose_sections_the_last_release_wrote_has_a_whole_page(recorded):
     asked = go_on_to(ask(recorded), "close_archive")
     part = BundlePart.objects.get(bundle=asked.bundle, path=bundle.SHELF, seq=access.SECTIONS)
-    lies = bundle._open_shelf(asked.bundle, part)
+    lies = bundle.open_shelf(asked.bundle, part)
     del lies[access.FACTS]
     SubjectRequest.objects.filter(pk=asked.pk).update(lease_until=None)
     bundle.put_shelf(SubjectRequest.objects.get(pk=asked.pk), access.SECTIONS, lies)
