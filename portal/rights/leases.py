@@ -8,21 +8,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from portal.rights import claiming
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.values import Cursor, Fenced, StepState
 
-CLAIM = """
-    UPDATE rights_subjectrequest
-       SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-           attempt = attempt + 1, failures = failures + 1
-     WHERE id = (
-           SELECT id FROM rights_subjectrequest
-            WHERE id = %(id)s AND state = 'processing' AND joined_to_id IS NULL
-              AND (lease_until IS NULL OR lease_until < clock_timestamp())
-              AND (wake_at IS NULL OR wake_at <= clock_timestamp())
-              FOR UPDATE SKIP LOCKED)
- RETURNING *
-"""
+CLAIM = claiming.statement("rights_subjectrequest", "id", "state = 'processing' AND joined_to_id IS NULL")
 # Nothing to stay for is no lease: make_interval of NULL is NULL.
 RECORD = """
       WITH mine AS (
@@ -46,10 +36,7 @@ HELD = """
 
 
 def claim(request_id: UUID | str, seconds: int) -> SubjectRequest | None:
-    """Take the lease and return the row with the new fencing token as its `attempt`; None if it is not free.
-
-    An attempt counts as failed until its chunk is recorded, so that a worker that is killed counts too.
-    """
+    """Take the lease and return the row with the new fencing token as its `attempt`; None if it is not free."""
     return next(iter(SubjectRequest.objects.raw(CLAIM, {"id": str(request_id), "seconds": seconds})), None)
 
 

@@ -14,25 +14,16 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from consent.models import Gate
+from portal.rights import claiming
 from portal.rights.values import Fenced
 from portal.vault import keys
 
 # Two looks at the same person at once: the second finds nothing to take.
 MADE = "INSERT INTO retention_run (subject_id, state, attempt, failures, reason, wanted) \
         VALUES (%(id)s, 'idle', 0, 0, '', false) ON CONFLICT DO NOTHING"
-CLAIM = """
-    UPDATE retention_run
-       SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-           attempt = attempt + 1, failures = failures + 1
-     WHERE subject_id = (
-           SELECT subject_id FROM retention_run
-            WHERE subject_id = %(id)s
-              AND (lease_until IS NULL OR lease_until < clock_timestamp())
-              AND (wake_at IS NULL OR wake_at <= clock_timestamp())
-              AND (state = 'running' OR wanted OR finished_on IS NULL OR finished_on < %(today)s)
-              FOR UPDATE SKIP LOCKED)
- RETURNING attempt
-"""
+CLAIM = claiming.statement(
+    "retention_run", "subject_id", "state = 'running' OR wanted OR finished_on IS NULL OR finished_on < %(today)s"
+)
 EXTEND = """
     UPDATE retention_run SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
      WHERE subject_id = %(id)s AND attempt = %(attempt)s
@@ -44,13 +35,11 @@ MANY_FAILURES = 5
 class RunQuerySet(models.QuerySet["Run"]):
     """Reads, named as adjectives; times are the database's."""
 
-    def claim(self, subject_id: UUID, today: date, seconds: int) -> int | None:
-        """Take the lease for a day that was not gone through; return the fencing token, None if there is nothing."""
+    def claim(self, subject_id: UUID, today: date, seconds: int) -> Run | None:
+        """Take the lease for a day that was not gone through; return the row, None if nothing is left."""
         with connection.cursor() as cursor:
             cursor.execute(MADE, {"id": subject_id})
-            cursor.execute(CLAIM, {"id": subject_id, "today": today, "seconds": seconds})
-            row = cursor.fetchone()
-        return row[0] if row else None
+        return next(iter(self.raw(CLAIM, {"id": subject_id, "today": today, "seconds": seconds})), None)
 
     def held(self, run: Run) -> RunQuerySet:
         """Return the row only while this worker's token is the newest: every later write goes through here."""

@@ -50,11 +50,8 @@ def advance(subject_id: UUID, said: Said | None = None) -> bool:
     employee = Employee.objects.filter(pk=subject_id).first()
     if employee is None:
         return False
-    token = Run.objects.claim(subject_id, keeping.today(employee), settings.REQUEST_LEASE_SECONDS)
-    if token is None:
-        return False
-    run = Run.objects.get(pk=subject_id)
-    if run.attempt != token:
+    run = Run.objects.claim(subject_id, keeping.today(employee), settings.REQUEST_LEASE_SECONDS)
+    if run is None:
         return False
     with _Attempt(run) as attempt:
         attempt.more = _go_on(run, employee, said)
