@@ -71,7 +71,7 @@ def test_it_hands_over_what_the_pointer_did_and_nothing_that_was_typed(portion, 
     found = portion()
     assert [point[:4] for point in found["points"]] == [[0, "m", 1, 2], [5, "d", 1, 2], [7, "w", None, None]]
     assert found["points"][2][6] == -3.5
-    assert found["apps"] == ["Figma", "unknown"]
+    assert found["apps"] == ["Figma", "no app known"]
     assert "KeyA" not in str(found)
     assert "To whom" not in str(found)
     assert found["next"] is None

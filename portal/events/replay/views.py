@@ -13,6 +13,7 @@ from portal.events.openday import open_day
 from portal.events.replay import pages, points
 from portal.events.replay.points import Cursor
 from portal.events.seen import note
+from portal.events.timeline.card import app_name
 from portal.people.guards import own_page
 
 VIEW = "replay"
@@ -40,7 +41,7 @@ def stretch(request: HttpRequest, *, subject_id: UUID, day: date) -> JsonRespons
             "until": span[1],
             "next": str(found.next) if found.next else None,
             "areas": [area.to_json() for area in found.areas],
-            "apps": found.apps,
+            "apps": [app_name(app) for app in found.apps],
             "points": found.points,
         }
     )
