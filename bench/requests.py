@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psycopg
+
 from bench import rival
 from bench.report import Row, faster
 from portal.stack.own import OwnStack
@@ -168,15 +170,15 @@ def _overview(scale: float) -> Row:
 def _requests(scale: float) -> Row:
     """Copies and erasures of different people, opened and approved by programs, until the last is certified."""
     each, rates = max(5, round(EACH * scale)), []
-    with _stack(**QUICK) as (stack, _place):
+    with _stack(**QUICK) as (stack, _place), rival.connect(stack) as watcher:
         for _ in range(ROUNDS):
             told = _told(stack, "bench_person", f"--events={EVENTS_EACH}", "--days=2", f"--people={2 * each}")
-            rates.append(_lifecycles(stack, [person["subject"] for person in told]))
+            rates.append(_lifecycles(stack, watcher, [person["subject"] for person in told]))
     gate, ours = GATES["requests_per_s"], median(rates)
     return Row("requests_per_s", round(ours / gate, 2), gate, ours >= gate, round(ours, 1), gate, "requests/s")
 
 
-def _lifecycles(stack: OwnStack, subjects: Sequence[str]) -> float:
+def _lifecycles(stack: OwnStack, watcher: psycopg.Connection, subjects: Sequence[str]) -> float:
     opens, handles = (_told(stack, "bench_client", name)[0]["token"] for name in ("opens", "handles"))
     half = len(subjects) // 2
     asked = [*((subject, "access") for subject in subjects[:half]), *((each, "erasure") for each in subjects[half:])]
@@ -195,7 +197,8 @@ def _lifecycles(stack: OwnStack, subjects: Sequence[str]) -> float:
         "SELECT count(*) FROM rights_subjectrequest WHERE id = ANY(%s::uuid[])"
         " AND (state = 'ready' OR (state = 'delivered' AND sealed_certificate IS NOT NULL))"
     )
-    while stack.count(question, [requests]) < len(requests):
+    # The watcher stays connected: what it takes is taken from the two cores that are measured.
+    while (row := watcher.execute(question, [requests]).fetchone()) and row[0] < len(requests):
         time.sleep(0.05)
     return len(requests) / (time.perf_counter() - began)
 
