@@ -20,7 +20,7 @@ from portal.events.models import Segment
 from portal.events.values import Base
 from portal.vault import keys, objects
 
-ROWS_A_GROUP = 10_000
+ROWS_A_GROUP = 50_000
 MAGIC = b"DLSEG1"
 # A number that was sent whole comes back whole: what has a fraction stands in a column of its own, mostly empty.
 NUMBERS = ("x", "y", "deltaX", "deltaY", "screen_w", "screen_h")
@@ -212,15 +212,16 @@ def latest(data: bytes) -> int:
     return max(group.max for group in groups)
 
 
-def outline(data: bytes, names: Collection[str]) -> tuple[int, set[str]]:
-    """Return how many events a Parquet file holds, and the different texts that stand in some of its columns."""
+def outline(data: bytes, names: Collection[str]) -> tuple[int, dict[str, set[str | None]]]:
+    """Return how many events a Parquet file holds, and the different texts of some of its columns; None is no text."""
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(names))
     known = {name: _known(file.metadata, name) for name in names}
-    found = {text for texts in known.values() for text in texts or ()}
+    found: dict[str, set[str | None]] = {name: set(texts or {None}) for name, texts in known.items()}
     if unknown := [name for name, texts in known.items() if texts is None]:
         table = file.read(columns=unknown, use_threads=False)
-        chunks = (chunk for column in table.columns for chunk in column.chunks)
-        found |= {text for chunk in chunks for text in chunk.dictionary.to_pylist()}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            told = {text for chunk in column.chunks for text in chunk.dictionary.to_pylist()}
+            found[name] = {*told, None} if column.null_count else {*told}
     return file.metadata.num_rows, found
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from portal.rights.archive import DEFLATE_END, DEFLATED, STORED, Entry
 from portal.rights.models import Bundle, BundlePart, SubjectRequest
 from portal.rights.values import Fenced
 from portal.vault import keys, objects
-from portal.vault.cipher import aad
+from portal.vault.cipher import Key, aad, open_sealed, seal
 
 MONTH = "bundle"
 HEAD = struct.Struct(">QQ")  # records, bytes before compression
@@ -107,24 +107,58 @@ def put_packed(request: SubjectRequest, path: str, seq: int, pieces: Sequence[Pi
 
 def put_shelf(request: SubjectRequest, seq: int, files: Mapping[str, Piece]) -> None:
     """Store whole files as one object: many small ones cost as much as a few large ones."""
+    _put(request, SHELF, seq, _listed(files))
+
+
+def _listed(files: Mapping[str, Piece]) -> bytes:
+    """Return files one after the other behind a list of what they are."""
     listed = [
         (path, piece.records, piece.length, len(piece.packed), piece.sha256, piece.crc) for path, piece in files.items()
     ]
     head = json.dumps(listed).encode()
-    _put(request, SHELF, seq, b"".join([SIZE.pack(len(head)), head, *(piece.packed for piece in files.values())]))
+    return b"".join([SIZE.pack(len(head)), head, *(piece.packed for piece in files.values())])
+
+
+def shelving(request: SubjectRequest, seq: int, files: Mapping[str, Piece]) -> Callable[[], str]:
+    """Return what stores a shelf, opens it again and returns its name, for a thread that may not use the database."""
+    bundle = request.bundle
+    key, bound = _key(bundle), aad("bundle", bundle.pk, SHELF, seq)
+
+    def shelve() -> str:
+        name = _store(bundle, key, bound, _listed(files))
+        open_sealed(key, objects.get(name), bound)
+        return name
+
+    return shelve
+
+
+def name_shelf(request: SubjectRequest, seq: int, name: str) -> None:
+    """Write the row of a shelf that `shelving` has stored; raises Fenced."""
+    _give_name(request, SHELF, seq, name)
 
 
 def _put(request: SubjectRequest, path: str, seq: int, packed: bytes) -> None:
     bundle = request.bundle
+    _give_name(request, path, seq, _store(bundle, _key(bundle), aad("bundle", bundle.pk, path, seq), packed))
+
+
+def _key(bundle: Bundle) -> Key:
+    return keys.key_for(bundle.subject_id, bundle.epoch, MONTH, bundle.key_name)
+
+
+def _store(bundle: Bundle, key: Key, bound: bytes, packed: bytes) -> str:
     name = f"{bundle.prefix}{uuid.uuid4().hex}"
-    bound = aad("bundle", bundle.pk, path, seq)
-    blob = keys.seal_for(bundle.subject_id, bundle.epoch, MONTH, bundle.key_name, packed, bound)
     try:
-        objects.put(name, blob)
+        objects.put(name, seal(key, packed, bound))
     except OSError:
         with suppress(OSError):
             objects.delete(name)
         raise
+    return name
+
+
+def _give_name(request: SubjectRequest, path: str, seq: int, name: str) -> None:
+    """Write the row that names an object, and remove the one in whose place it stands."""
     try:
         replaced = _name_part(request, path, seq, name)
     except Fenced:

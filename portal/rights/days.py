@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from consent import gate
 from consent.models import Purpose
-from consent.values import Basis, GateState
+from consent.values import Basis, GateState, Scope
 from portal.events import daybook, reading, restricting, segments
 from portal.events.models import Segment
 from portal.events.portions import fetched
@@ -95,7 +95,7 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     wanted = {"scope": request.wanted, "purposes": purposes}
     others = colleagues.others_of(request.subject_id)
     keeps_back = kept_back(request)
-    as_stored = not keeps_back and request.format == Format.PARQUET and tables.takes_all(**wanted)
+    as_stored = not keeps_back and request.format == Format.PARQUET and tables.takes_all(request.wanted, None)
     sealed = daybook.whole(request.subject_id) if as_stored else {}
     for day in days:
         if keeps_back:
@@ -159,10 +159,12 @@ def _reduced(day: date, replaced: int) -> Files:
     return {REDUCED: [bundle.pack(REDUCED, line, replaced)]}
 
 
-def _as_stored(day: date, stored: bytes, others: Others, **wanted: Any) -> Files:
-    events, texts = segments.outline(stored, COLUMNS)
-    if others.named(texts):
-        return _part_as_stored(day, segments.from_parquet(stored), others, **wanted)
+def _as_stored(day: date, stored: bytes, others: Others, *, scope: Scope, purposes: frozenset[str] | None) -> Files:
+    """Hand a day on to the byte, where nothing in it must be left out or replaced."""
+    events, texts = segments.outline(stored, COLUMNS if purposes is None else (*COLUMNS, *tables.BOUND))
+    named = others.named(text for name in COLUMNS for text in texts[name] if text)
+    if named or (purposes is not None and not tables.keeps_all(texts, purposes)):
+        return _part_as_stored(day, segments.from_parquet(stored), others, scope=scope, purposes=purposes)
     return {_parquet(day): [bundle.whole(_parquet(day), stored, events)]}
 
 

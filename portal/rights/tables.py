@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -17,6 +17,8 @@ from portal.rights.values import Format
 
 CONTENT = "keystroke_content"
 EVERY_EVENT = Scope()
+# What says to which purposes an event, and the character that was typed with it, are bound.
+BOUND = ("purposes", "key_purposes")
 SHARED = ("t", "type", "category", "source", "collector", "app", "in_app", "purposes")
 OWN: dict[str, tuple[str, ...]] = {
     "pointer_movement": ("x", "y"),
@@ -63,6 +65,12 @@ def _typed_for(table: pa.Table, purposes: frozenset[str]) -> pa.Table:
         left = pc.if_else(pc.fill_null(met, False), table[name], none)
         table = table.set_column(table.schema.get_field_index(name), name, left)
     return table
+
+
+def keeps_all(texts: Mapping[str, Collection[str | None]], purposes: frozenset[str]) -> bool:
+    """Return whether `within` would take nothing away from events whose columns `BOUND` hold these texts."""
+    met = {each: bool(each and purposes & set(each.split(","))) for name in BOUND for each in texts[name]}
+    return all(met[each] for each in texts["purposes"]) and all(met[each] for each in texts["key_purposes"] if each)
 
 
 def plain(table: pa.Table) -> pa.Table:

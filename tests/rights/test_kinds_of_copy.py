@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from consent import actions as decisions
 from consent.values import Scope
+from portal.events import sealing, segments
+from portal.events.models import Segment
 from portal.register.models import Source
 from portal.rights.redress import rectifying, restricting
 from portal.rights.values import Kind
@@ -99,3 +103,46 @@ def test_what_rests_on_legitimate_interest_is_in_the_copy_and_not_in_what_is_tak
     }
     assert data_of(both[Kind.ACCESS]) == {"data/web_navigation.jsonl"}
     assert data_of(both[Kind.PORTABILITY]) == set()
+
+
+# --- days that are sealed are handed on as they are stored, where nothing in them must stay behind
+
+
+def stored_files(employee):
+    """Seal what is there; return the stored days by the names that they have in a copy."""
+    sealing.seal(sealing.waiting())
+    rows = Segment.objects.filter(subject_id=employee.pk)
+    return {f"data/{row.day.isoformat()}.parquet": segments.parquet(row) for row in rows}
+
+
+def tables_of(files):
+    return [pq.read_table(io.BytesIO(files[name])).to_pylist() for name in sorted(data_of(files))]
+
+
+@pytest.mark.parametrize("kind", [Kind.ACCESS, Kind.PORTABILITY])
+def test_a_sealed_day_is_handed_on_to_the_byte(recorded, kind):
+    there = stored_files(recorded)
+    files = unzip(carry_out(ask(recorded, kind, format="parquet")))
+    assert {name: files[name] for name in data_of(files)} == there
+    assert len(there) == 3
+
+
+def test_a_character_of_a_sealed_day_that_is_kept_on_another_basis_stays_behind(typed_for_another):
+    assert stored_files(typed_for_another)
+    [[own]] = tables_of(unzip(carry_out(ask(typed_for_another, Kind.ACCESS, format="parquet"))))
+    assert (own["key"], own["key_purposes"]) == ("zebra", "safety")
+    [[taken]] = tables_of(unzip(carry_out(ask(typed_for_another, Kind.PORTABILITY, format="parquet"))))
+    assert (taken["code"], taken["key"], taken["key_purposes"]) == ("KeyZ", None, None)
+
+
+def test_an_event_of_a_sealed_day_that_is_kept_on_another_basis_stays_behind(recorded):
+    make_purpose("safety", basis="legitimate_interest", covers={"recorder": ["web_navigation"]})
+    make_flow(Source.objects.get(pk="recorder"), "web_navigation", "safety")
+    decisions.withdraw(subject_id=recorded.pk, purpose_key="train", path="/choices/")
+    decisions.acknowledge(subject_id=recorded.pk, purpose_key="safety", path="/choices/")
+    assert store(recorded, make_events(at(2, hour=13))).stored == 1
+    there = stored_files(recorded)
+    files = unzip(carry_out(ask(recorded, Kind.PORTABILITY, format="parquet")))
+    assert [len(rows) for rows in tables_of(files)] == [8, 8, 8]
+    assert {row["purposes"] for rows in tables_of(files) for row in rows} == {"train"}
+    assert [files[name] == there[name] for name in sorted(there)] == [True, True, False]

@@ -9,8 +9,9 @@ import zipfile
 
 import pytest
 
-from portal.rights import access, bundle, days, handing, pieces, runner
+from portal.rights import access, bundle, days, handing, paging, pieces, runner
 from portal.rights.models import Bundle, BundlePart
+from portal.vault import objects
 from tests.rights.conftest import ask, at, carry_out, store, stored, unzip
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -70,6 +71,35 @@ def test_a_day_a_run_in_one_process_is_not_read_back_either(recorded, usual, rea
     assert [run.done for run in runs_of(request)] == [0, 1, 2, 3]
     assert {path: body for path, body in check(carry_out(request)).items() if "data/" in path} == usual[format]
     assert not any(path.startswith("data/") for path in read_back)
+
+
+@pytest.mark.parametrize("seconds", [8.0, -1])
+def test_days_on_many_shelves_are_the_same_files_and_are_opened_again_where_they_are_put(
+    recorded, usual, monkeypatch, seconds
+):
+    monkeypatch.setattr(pieces, "SHELF_BYTES", 1)
+    monkeypatch.setattr(days, "CHUNK_SECONDS", seconds)
+    described, on_shelf = [], bundle.open_shelf
+    monkeypatch.setattr(bundle, "open_shelf", lambda of, part: described.append(part.seq) or on_shelf(of, part))
+    request = carry_out(ask(recorded, format="parquet"))
+    shelves = BundlePart.objects.filter(bundle=request.bundle, path=bundle.SHELF, seq__lt=paging.SHELVES)
+    assert shelves.count() == 3
+    assert not described or min(described) >= paging.SHELVES - 1
+    assert {path: body for path, body in check(request).items() if "data/" in path} == usual["parquet"]
+
+
+def test_a_shelf_that_was_damaged_on_its_way_is_put_again(recorded, usual, monkeypatch):
+    monkeypatch.setattr(pieces, "SHELF_BYTES", 1)
+    put, damaged = objects.put, []
+
+    def torn(name, data):
+        put(name, data if damaged or not name.startswith("bundles/") else data[:-1])
+        damaged.append(name)
+
+    monkeypatch.setattr(objects, "put", torn)
+    request = carry_out(ask(recorded, format="parquet"))
+    assert damaged[0] not in BundlePart.objects.values_list("object_name", flat=True)
+    assert {path: body for path, body in check(request).items() if "data/" in path} == usual["parquet"]
 
 
 @pytest.mark.parametrize("elsewhere", [1, 2])
