@@ -124,7 +124,7 @@ def _inverse(found: Sequence[dict[str, Any]]) -> list[float]:
 
 
 def _erasures(scale: float) -> Row:
-    """An erasure of everything, from the click to the old key's end, against DELETE and VACUUM of the same rows."""
+    """An erasure of everything, from the fence to the old key's end, against DELETE and VACUUM of the same rows."""
     ours: list[dict[str, Any]] = []
     theirs: list[float] = []
     with _stack(**QUICK) as (stack, place), rival.connect(stack) as owner:

@@ -16,8 +16,8 @@ from portal.rights import actions, bundle, handing, plans, runner
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Cursor, State
 
-# What is measured of an erasure ends with the old key; the rest is printed beside it.
-LAST_STEP = "destroy_old_key"
+# What is measured of an erasure: from the fence to the old key's end; the rest is printed beside it.
+FIRST_STEP, LAST_STEP = "fence", "destroy_old_key"
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         request = actions.open_request(kind=options["kind"], subject_id=subject_id, by=by, format=options["format"])
         with timed:
             runner.finish_all(request.pk)
-        seconds = timed.ended.get(LAST_STEP, time.perf_counter()) - began
+        seconds = timed.ended.get(LAST_STEP, time.perf_counter()) - timed.began.get(FIRST_STEP, began)
         found: dict[str, Any] = {"request": str(request.pk), "seconds": seconds, "steps": timed.seconds}
         request.refresh_from_db()
         if request.state == State.READY:
@@ -57,11 +57,12 @@ class Command(BaseCommand):
 
 
 class Timed:
-    """Times the steps of one kind of request while it is entered: how long each took in all, and when it ended."""
+    """Times the steps of one kind of request while it is entered: how long each took, when it began and ended."""
 
     def __init__(self, kind: str) -> None:
         self.kind, self.plan = kind, plans.PLANS[kind]
         self.seconds: dict[str, float] = {}
+        self.began: dict[str, float] = {}
         self.ended: dict[str, float] = {}
 
     def __enter__(self) -> None:
@@ -75,6 +76,7 @@ class Timed:
         def timed(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
             began = time.perf_counter()
             left = step(request, cursor)
+            self.began.setdefault(step.__name__, began)
             self.ended[step.__name__] = time.perf_counter()
             self.seconds[step.__name__] = self.seconds.get(step.__name__, 0) + self.ended[step.__name__] - began
             return left
