@@ -179,6 +179,7 @@ def as_(client, employee):
 def test_a_handler_tells_by_hand_and_writes_down_who_confirmed(client, hana, received, soon):
     carry_out(ask(received, Kind.ERASURE))
     page = "/queue/follow-up/"
+    assert f'href="{page}"' in as_(client, hana).get("/queue/").content.decode()
     assert "Archive" in text(as_(client, hana).get(page))
     press(client, page, "told")
     assert told()["archive"].told_at is not None
