@@ -328,6 +328,40 @@ def test_what_is_overdue_is_shown_to_everyone_concerned(client, ada, hana):
         assert "overdue" in client.get(page).content.decode().lower(), page
 
 
+def refused(request, *by):
+    for each in by:
+        handling.refuse(request=request, by=actor_for(each), ground="excessive", note="Asked for every week.")
+    return SubjectRequest.objects.get(pk=request.pk)
+
+
+def test_a_refusal_in_the_time_that_was_taken_for_an_answer_is_late_and_both_see_it(client, ada, hana, lea):
+    request = by_letter(ada, timezone.now().date() - timedelta(days=10))
+    handling.extend(request=request, by=actor_for(hana), reason="complexity")
+    SubjectRequest.objects.filter(pk=request.pk).update(first_due=timezone.now().date() - timedelta(days=2))
+    assert clock(refused(request, hana, lea)).late_by == 2
+    for who, page in ((ada, f"/requests/{request.pk}/"), (hana, f"/queue/{request.pk}/")):
+        enter(client, who)
+        assert "2 days late" in client.get(page).content.decode(), page
+
+
+def test_an_answer_in_the_time_that_was_taken_for_it_is_in_time_and_one_after_it_is_late(ada, hana):
+    request = by_letter(ada, timezone.now().date() - timedelta(days=10))
+    request = handling.extend(request=request, by=actor_for(hana), reason="complexity")
+    request.state, request.closed_at = "delivered", timezone.now()
+    assert clock(request).late_by == 0
+    request.due = timezone.now().date() - timedelta(days=1)
+    assert clock(request).says == "1 day late"
+
+
+def test_what_the_person_took_back_is_not_late(ada):
+    request = by_letter(ada, timezone.now().date())
+    due_in(request, -2)
+    request.refresh_from_db()
+    handling.cancel(request=request, by=person(ada))
+    request.refresh_from_db()
+    assert (request.state, clock(request).says) == ("withdrawn", "")
+
+
 def test_the_own_target_of_twenty_eight_days_is_shown_to_both(client, ada, hana):
     request = by_letter(ada, timezone.now().date())
     target = f"{request.target.day} {request.target:%B %Y}"

@@ -10,11 +10,11 @@ from django.utils.translation import ngettext
 
 from portal.outbox.models import Mail
 from portal.rights.clocks.models import Clarification, MoreTime
-from portal.rights.clocks.reckoning import confirmed_by, stops, today_of, why_not_extend
+from portal.rights.clocks.reckoning import closed_on, confirmed_by, stops, today_of, why_not_extend
 from portal.rights.clocks.values import REMINDED
 from portal.rights.deadlines import Due
 from portal.rights.models import SubjectRequest
-from portal.rights.values import OpenedBy
+from portal.rights.values import OpenedBy, State
 
 RECEIVED = "request_received"
 
@@ -36,6 +36,7 @@ class Clock:
     answered: list[Clarification]
     would_stop: bool
     can_extend: bool
+    late_by: int
 
     @property
     def overdue(self) -> bool:
@@ -51,7 +52,9 @@ class Clock:
 
     @property
     def says(self) -> str:
-        """Say how long is left, or for how long it is late."""
+        """Say how long is left, or for how long it is or was late."""
+        if self.late_by:
+            return ngettext("%(n)d day late", "%(n)d days late", self.late_by) % {"n": self.late_by}
         if not self.open:
             return ""
         if self.left < 0:
@@ -63,14 +66,14 @@ class Clock:
 
 def clock(request: SubjectRequest) -> Clock:
     asked = list(Clarification.objects.filter(request=request).select_related("request"))
-    moved = request.due != request.first_due
+    refusal_by = request.first_due if request.due != request.first_due else None
     return Clock(
         due=request.due,
         explanation=request.explanation,
         target=request.target,
         left=(request.due - today_of(request)).days,
         open=request.is_open,
-        refusal_by=request.first_due if moved else None,
+        refusal_by=refusal_by,
         confirm=confirmed_by(request),
         confirmed=confirmed_on(request),
         more_time=MoreTime.objects.filter(request=request).first(),
@@ -78,7 +81,17 @@ def clock(request: SubjectRequest) -> Clock:
         answered=[each for each in asked if each.sealed_answer is not None],
         would_stop=stops(request),
         can_extend=not why_not_extend(request),
+        late_by=_late_by(request, refusal_by),
     )
+
+
+def _late_by(request: SubjectRequest, refusal_by: date | None) -> int:
+    """Return by how many days an answer came after its date; more time is no more time to refuse."""
+    closed = closed_on(request)
+    if closed is None or request.state == State.WITHDRAWN:
+        return 0
+    by = refusal_by if refusal_by and request.state == State.REFUSED else request.due
+    return max(0, (closed - by).days)
 
 
 def confirmed_on(request: SubjectRequest) -> datetime | None:

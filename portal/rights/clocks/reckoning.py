@@ -103,6 +103,11 @@ def today_of(request: SubjectRequest) -> date:
     return _local(request, timezone.now())
 
 
+def closed_on(request: SubjectRequest) -> date | None:
+    """Return the date on which it was answered, where the person works."""
+    return _local(request, request.closed_at) if request.closed_at and not request.is_open else None
+
+
 def confirmed_by(request: SubjectRequest) -> Due | None:
     """Return by when the receipt has to be confirmed, where a rule asks for that (California)."""
     rule, days_off = rule_of(request)
