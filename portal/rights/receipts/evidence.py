@@ -25,6 +25,7 @@ from portal.audit.models import Act
 from portal.audit.values import Action
 from portal.people.models import Employee
 from portal.register.models import Controller
+from portal.rights.bundle import indented
 from portal.rights.receipts import dpv
 from portal.rights.receipts.dpv_parts import Answer
 
@@ -112,7 +113,7 @@ class Writer:
         return Controller.objects.values(*CONTROLLER).first() or {}
 
     def write(self, decision: Decision, receipt: Receipt | None) -> bytes:
-        return json.dumps(dpv.receipt(self._answer(decision, receipt)), indent=1, ensure_ascii=False).encode()
+        return indented(json.dumps(dpv.receipt(self._answer(decision, receipt)), ensure_ascii=False))
 
     def _answer(self, decision: Decision, receipt: Receipt | None) -> Answer:
         text = text_of(decision, self.known)
