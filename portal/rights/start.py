@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from html import escape
 from itertools import groupby
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from portal.events import words
@@ -19,22 +23,11 @@ from portal.register.models import Controller
 from portal.rights.archive import Entry
 from portal.rights.art15 import Row, Section
 from portal.rights.models import SubjectRequest
-from portal.rights.pack import bars, days, labels
+from portal.rights.pack import bars, days, drawing, labels
 from portal.rights.pack.bars import Chart
+from portal.rights.pack.drawing import Drawn, Shown, cells, lines, link, numbers, table
 from portal.rights.pieces import REDUCED
 from portal.rights.sections import Known
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A section as it is drawn: one row as a list of facts, several as a table."""
-
-    item: str
-    key: str
-    title: str
-    says: str
-    heads: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -83,17 +76,17 @@ def page(request: SubjectRequest, entries: list[Entry], facts: Facts | None) -> 
         "request": request,
         "whole": whole,
         "style": days.style(),
-        "entries": [entry for entry in entries if not (days.day_of(entry.path) or _index_of(entry.path))],
+        "files": _files(entry for entry in entries if not (days.day_of(entry.path) or _index_of(entry.path))),
         "receipts": sum(1 for entry in entries if _index_of(entry.path)),
         "events": _events(entries),
         "paged": sum(month.events for month in months),
         "months": months,
-        "charts": _charts(facts.days),
-        "by_law": [_shown(each) for each in told if each.item != "-"],
-        "beside": [_shown(each) for each in told if each.item == "-" and each.key != "notices"],
+        "charts": drawing.charts(_charts(facts.days)),
+        "law": _law(json.dumps([vars(each) for each in told if each.item != "-"]), get_language()),
+        "beside": Drawn.of([_shown(each) for each in told if each.item == "-" and each.key != "notices"]),
         "notices": next((each.rows for each in told if each.key == "notices"), []),
-        "decisions": decided,
-        "looks": looked,
+        "decisions": _decisions(decided),
+        "looks": _looks(looked),
         "deletions": sorted(by_entry.items()),
         "connected": [entry for entry in entries if entry.path.startswith("connected/")],
         "reduced": next((entry.records for entry in entries if entry.path == REDUCED), 0),
@@ -114,6 +107,12 @@ def _events(entries: Sequence[Entry]) -> int:
     return sum(entry.records for entry in entries if entry.path.startswith("data/"))
 
 
+@lru_cache(8)
+def _law(told: str, language: str) -> Drawn:
+    """Draw what is the same for everybody, as the register has it: where it says the same, it is drawn once."""
+    return Drawn.of([_shown(Section(**each)) for each in json.loads(told)])
+
+
 def _shown(section: Section) -> Shown:
     heads = list(dict.fromkeys(name for row in section.rows for name in row))
     rows = [[labels.value(row.get(name, "")) for name in heads] for row in section.rows]
@@ -128,6 +127,49 @@ def _shown(section: Section) -> Shown:
         [labels.head(heads[place]) for place in full],
         kept,
     )
+
+
+# --- tables
+
+
+def _files(entries: Iterable[Entry]) -> SafeString:
+    rows = (
+        cells([link(each.path)]) + numbers([each.records, each.bytes]) + cells([f"<code>{each.sha256}</code>"])
+        for each in entries
+    )
+    return table("files", (_("File"), _("Records"), _("Bytes"), "SHA-256"), rows)
+
+
+def _decisions(decided: list[Row]) -> SafeString | str:
+    heads = (_("When"), _("Purpose"), _("Decision"), _("Notice"), _("Receipt"))
+    rows = (
+        cells([each["at"][:19], *map(lines, (each["purpose"], each["kind"])), each["notice_version"], _proofs(each)])
+        for each in decided
+    )
+    return table("decisions", heads, rows) if decided else ""
+
+
+def _looks(looked: list[Row]) -> SafeString | str:
+    named = {"name": _("Name")} if settings.NAME_STAFF_IN_COPIES else {}
+    heads = {"what": _("What"), "by": _("Who"), **named, "purpose": _("Purpose")}
+    rows = (
+        cells(
+            [
+                each["at"][:19],
+                *(lines(each[name]) for name in heads),
+                _proofs(each) if each["ledger_index"] != "" else "",
+            ]
+        )
+        for each in looked
+    )
+    return table("looks", (_("When"), *heads.values(), _("Receipt")), rows) if looked else ""
+
+
+def _proofs(row: Row) -> str:
+    """Link to the receipts of an entry, and say so where it has no proof yet."""
+    says = {path: "JSON-LD" if path.endswith("jsonld") else _("proof") for path in row["files"]}
+    linked = "".join(f"{link(path, said)} " for path, said in says.items())
+    return linked if _("proof") in says.values() else linked + escape(_("pending"))
 
 
 # --- the pages of the days
