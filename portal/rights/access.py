@@ -9,6 +9,7 @@ from portal.rights import bundle, datapackage, erasure, sections, start, tables
 from portal.rights.archive import Entry
 from portal.rights.models import StepRun, SubjectRequest
 from portal.rights.start import Facts
+from portal.rights.turn import Turn
 from portal.rights.values import Cursor, Kind, StepState, Wait
 
 CHUNK_SECONDS = 8.0
@@ -46,7 +47,7 @@ def join_tables(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def write_sections(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    known = sections.find(request.subject_id)
+    known = sections.find(Turn.of(request))
     found = {path: bundle.whole(path, data, records) for path, records, data in sections.files(request, known)}
     found[FACTS] = bundle.whole(FACTS, Facts.of(known).to_bytes(), 1)
     bundle.put_shelf(request, SECTIONS, found)
@@ -90,7 +91,7 @@ def _facts(request: SubjectRequest) -> Facts | None:
         return None
     if kept := bundle.read_shelved(request.bundle, SECTIONS, FACTS):
         return Facts.from_bytes(kept)
-    return Facts.of(sections.find(request.subject_id))
+    return Facts.of(sections.find(Turn.of(request)))
 
 
 def _described(request: SubjectRequest, paths: list[str]) -> list[Entry]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from consent.models import Purpose
 from portal.events import words
-from portal.people.models import RoleGrant
 from portal.people.roles import ROLES as ALLOWED
 from portal.people.roles import Role
 from portal.register.models import Controller, Flow, Processor, PurposeRecord, Recipient, Retention, Source
 from portal.register.values import State
+from portal.rights.prepared import Texts
 
 Row = dict[str, Any]
 
@@ -87,9 +90,23 @@ HEADS = (
 )
 
 
-@dataclass(frozen=True)
+REGISTER = Texts(
+    lambda: [
+        Controller.objects.values(),
+        Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key").values(),
+        PurposeRecord.objects.order_by("purpose_key").values(),
+        Flow.objects.live().order_by("category", "purpose_key", "source").values(),
+        Recipient.objects.order_by("key").values(),
+        Processor.objects.order_by("key").values(),
+        Source.objects.exclude(state=State.DRAFT).order_by("key").values(),
+        Retention.objects.order_by("category", "purpose_key").values(),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
 class Company:
-    """What the register says, each part of it read once."""
+    """What the register says, as of one moment."""
 
     controller: Controller | None
     purposes: list[Purpose]
@@ -98,38 +115,70 @@ class Company:
     recipients: list[Recipient]
     processors: list[Processor]
     sources: list[Source]
+    periods: list[Retention]
 
     @classmethod
     def read(cls) -> Company:
-        return cls(
-            controller=Controller.objects.first(),
-            purposes=list(Purpose.objects.exclude(state=Purpose.State.DRAFT).order_by("key")),
-            records={each.purpose_key: each for each in PurposeRecord.objects.all()},
-            flows=list(Flow.objects.live().select_related("source").order_by("category", "purpose_key", "source")),
-            recipients=list(Recipient.objects.all()),
-            processors=list(Processor.objects.all()),
-            sources=list(Source.objects.exclude(state=State.DRAFT).order_by("key")),
-        )
+        return _company(*REGISTER.read())
 
     @property
     def titles(self) -> dict[str, str]:
         return {each.key: each.title for each in self.purposes}
 
+    @cached_property
+    def register(self) -> list[Row]:
+        """Return what is collected, by what and for what."""
+        return [
+            {
+                "source": flow.source.title,
+                "category": flow.category,
+                "purpose": flow.purpose_key,
+                "why": flow.why,
+                "outside_working_hours": flow.off_hours,
+                "exact_timing": flow.exact_timing,
+                "typed_text_in": flow.content_apps,
+            }
+            for flow in self.flows
+        ]
 
-def sections(company: Company) -> list[Section]:
+
+@lru_cache(4)
+def _company(*register: str) -> Company:
+    """Return what these texts say, which is the same for everybody; dates stay texts, and are not told here."""
+    controllers, purposes, records, flows, recipients, processors, sources, periods = map(json.loads, register)
+    by_key = {each["key"]: Source(**each) for each in sources}
+    return Company(
+        controller=next((Controller(**each) for each in controllers), None),
+        purposes=[Purpose(**each) for each in purposes],
+        records={each["purpose_key"]: PurposeRecord(**each) for each in records},
+        flows=[Flow(source=by_key[each.pop("source_id")], **each) for each in flows],
+        recipients=[Recipient(**each) for each in recipients],
+        processors=[Processor(**each) for each in processors],
+        sources=list(by_key.values()),
+        periods=[Retention(**each) for each in periods],
+    )
+
+
+def sections(company: Company, held: frozenset[str]) -> list[Section]:
+    """Return what the register says, and which roles are held within the company."""
+    return list(_sections(company, held, get_language()))
+
+
+@lru_cache(8)
+def _sections(company: Company, held: frozenset[str], language: str) -> tuple[Section, ...]:
     titles, records = company.titles, company.records
     rows = {
         "purposes": [_purpose(each, records) for each in company.purposes],
         "categories": _categories(company.flows, titles),
-        "recipients": [*_recipients(company, titles), *_within()],
-        "periods": _periods(titles),
+        "recipients": [*_recipients(company, titles), *_within(held)],
+        "periods": _periods(company.periods, titles),
         "rights": _rights(),
         "complaint": _complaint(company.controller),
         "sources": _sources(company.sources),
         "automated": [_automated(each, records) for each in company.purposes],
         "transfers": _transfers([*company.recipients, *company.processors]),
     }
-    return [Section(item, key, str(title), str(says), rows[key]) for item, key, title, says in HEADS]
+    return tuple(Section(item, key, str(title), str(says), rows[key]) for item, key, title, says in HEADS)
 
 
 def _purpose(purpose: Purpose, records: dict[str, PurposeRecord]) -> Row:
@@ -176,10 +225,8 @@ def _party(each: Recipient | Processor, what: str | Promise, receives: str, purp
     }
 
 
-def _within() -> list[Row]:
-    """Say which roles there are inside and how many hold each: roles, not names."""
-    held = RoleGrant.objects.in_force().values_list("role", flat=True)
-    counted = [(role, sum(1 for each in held if each == role)) for role in Role.values]
+def _within(held: frozenset[str]) -> list[Row]:
+    """Say which roles somebody holds inside: roles, not names."""
     return [
         {
             "name": str(Role(role).label),
@@ -189,8 +236,8 @@ def _within() -> list[Row]:
             "country": "",
             "contact": "",
         }
-        for role, count in counted
-        if count
+        for role in Role.values
+        if role in held
     ]
 
 
@@ -203,7 +250,7 @@ def _may(role: str) -> str:
     return "; ".join(said[each] for each in sorted(ALLOWED[role]) if each in said) or _("nothing about you")
 
 
-def _periods(titles: dict[str, str]) -> list[Row]:
+def _periods(periods: Iterable[Retention], titles: dict[str, str]) -> list[Row]:
     return [
         {
             "category": words.category(each.category),
@@ -211,7 +258,7 @@ def _periods(titles: dict[str, str]) -> list[Row]:
             "days": each.days,
             "why": each.why,
         }
-        for each in Retention.objects.order_by("category", "purpose_key")
+        for each in periods
     ]
 
 

@@ -20,11 +20,12 @@ from consent.values import Basis, GateState, Scope
 from portal.events import daybook, reading, restricting, segments
 from portal.events.models import Segment
 from portal.events.portions import fetched
-from portal.rights import bundle, colleagues, tables
+from portal.rights import bundle, tables
 from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
 from portal.rights.pack.others import COLUMNS, Others
 from portal.rights.pieces import REDUCED, Pieces
+from portal.rights.turn import Turn
 from portal.rights.values import Cursor, Format, Kind, OpenedBy
 from portal.vault import keys, objects
 
@@ -93,7 +94,7 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     """Open each day here; what is left to do touches no database."""
     purposes = _portable() if request.kind == Kind.PORTABILITY else None
     wanted = {"scope": request.wanted, "purposes": purposes}
-    others = colleagues.others_of(request.subject_id)
+    others = Turn.of(request).others
     keeps_back = kept_back(request)
     as_stored = not keeps_back and request.format == Format.PARQUET and tables.takes_all(request.wanted, None)
     sealed = daybook.whole(request.subject_id) if as_stored else {}

@@ -14,10 +14,11 @@ from consent import gate
 from consent.models import Decision
 from portal.audit.models import Act
 from portal.audit.words import actor
-from portal.events import devices, reading
+from portal.events import devices
 from portal.events.enrolment import reading as enrolled
 from portal.events.enrolment.models import Collector
 from portal.events.models import Sender
+from portal.events.values import DayTotal
 from portal.people.models import RoleGrant
 from portal.rights import recipients
 from portal.rights.art15 import Row
@@ -30,23 +31,24 @@ from portal.rights.models import SubjectRequest
 from portal.rights.rare import Rare, RareLists
 from portal.rights.retention import exporting as retention
 from portal.rights.retention.models import Month, Shortening
+from portal.rights.turn import Turn
 from portal.rights.values import Kind, State
 
 
-def found(subject_id: UUID) -> dict[str, list[Any]]:
+def found(turn: Turn) -> dict[str, list[Any]]:
     """Return every list by its name, and under `case_files` the files beside what was written."""
-    mine = list(SubjectRequest.objects.for_subject(subject_id))
+    subject_id, mine = turn.subject_id, list(SubjectRequest.objects.for_subject(turn.subject_id))
     return RARE.found(subject_id) | {
-        "decisions": decisions(subject_id),
+        "decisions": decisions(turn.decisions),
         "access_log": looks(subject_id),
-        "daily_totals": totals(subject_id),
+        "daily_totals": totals(turn.totals),
         "requests": requests(mine),
         "disputes": disputes(mine),
         "days_off": days_off(subject_id),
     }
 
 
-def decisions(subject_id: UUID) -> list[Row]:
+def decisions(made: Iterable[Decision]) -> list[Row]:
     return [
         {
             "purpose": each.purpose_key,
@@ -57,7 +59,7 @@ def decisions(subject_id: UUID) -> list[Row]:
             "path": each.path,
             "ledger_index": each.leaf_idx,
         }
-        for each in Decision.objects.for_subject(subject_id)
+        for each in made
     ]
 
 
@@ -79,7 +81,7 @@ def looks(subject_id: UUID) -> list[Row]:
     ]
 
 
-def totals(subject_id: UUID) -> list[Row]:
+def totals(days: Iterable[DayTotal]) -> list[Row]:
     return [
         {
             "day": each.day.isoformat(),
@@ -88,7 +90,7 @@ def totals(subject_id: UUID) -> list[Row]:
             "cut": dict(each.cut),
             "rules": {source: list(labels) for source, labels in each.rules.items()},
         }
-        for each in reading.days(subject_id)
+        for each in days
     ]
 
 

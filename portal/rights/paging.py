@@ -10,10 +10,9 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portal.events import reading, restricting
+from portal.events import restricting
 from portal.events.portions import portions
-from portal.people.models import Employee
-from portal.rights import bundle, colleagues, tables
+from portal.rights import bundle, tables
 from portal.rights.bundle import Piece
 from portal.rights.days import kept_back
 from portal.rights.models import SubjectRequest
@@ -21,6 +20,7 @@ from portal.rights.pack import days
 from portal.rights.pack.days import DayPages, Page
 from portal.rights.pack.others import Others
 from portal.rights.tables import CONTENT
+from portal.rights.turn import Turn
 from portal.rights.values import Cursor
 
 CHUNK_SECONDS = 8.0
@@ -36,13 +36,13 @@ def write_pages(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     left = [day for day in sorted(shown) if day.isoformat() > cursor.get("after", "")]
     if not left:
         return None
-    person, seq = Employee.objects.filter(pk=request.subject_id).first(), cursor.get("shelf", SHELVES)
-    others, zone = colleagues.others_than(request.subject_id, person), person.time_zone if person else "UTC"
+    turn, seq = Turn.of(request), cursor.get("shelf", SHELVES)
+    zone = turn.person.time_zone if turn.person else "UTC"
     # A first run that was killed may have written more shelves than this one.
     bundle.drop_parts(request, from_seq=seq)
     ends, taken, pages = time.monotonic() + CHUNK_SECONDS, 0, _Shelves(request, seq)
     for day in left:
-        pages.add(_pages(request, DayPages(day, zone, shown[day]), others))
+        pages.add(_pages(request, DayPages(day, zone, shown[day]), turn.others))
         taken += 1
         if time.monotonic() > ends:
             break
@@ -79,7 +79,7 @@ def counts(request: SubjectRequest) -> dict[date, int]:
     wanted = request.wanted.categories
     return {
         each.day: n
-        for each in reading.days(request.subject_id)
+        for each in Turn.of(request).totals
         if (n := sum(count for category, count in each.events.items() if wanted is None or _holds(category, wanted)))
     }
 

@@ -11,8 +11,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet, TextField, Value
 
-# Stands for the person in a statement that is built once, for everybody.
-ANYBODY = UUID(int=0)
+from portal.rights.prepared import ANYBODY, Statement
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class RareLists:
             return {name for (name,) in cursor.fetchall()}
 
     @cached_property
-    def _statement(self) -> tuple[str, tuple[Any, ...]]:
+    def _statement(self) -> Statement:
         first, *others = (_named(name, each.rows(ANYBODY)) for name, each in self.by_name.items())
         return first.union(*others, all=True).query.sql_with_params()
 

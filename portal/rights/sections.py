@@ -8,17 +8,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.utils.translation import gettext as _
 
 from consent.models import NoticeVersion
-from portal.people.models import Employee
-from portal.register.models import Controller, Flow
+from portal.register.models import Controller
 from portal.rights import art15, bundle, lists, tables
 from portal.rights.art15 import Company, Row, Section
 from portal.rights.models import SubjectRequest
+from portal.rights.turn import Turn
 from portal.rights.values import Format
 
 # The lists of which each is a file.
@@ -51,10 +50,10 @@ class Known:
     case_files: list[tuple[str, bytes]]
 
 
-def find(subject_id: UUID) -> Known:
-    company, found = Company.read(), lists.found(subject_id)
+def find(turn: Turn) -> Known:
+    company, found = Company.read(), lists.found(turn)
     listed = {name: found[name] for name in FILES}
-    return Known(article_15(subject_id, company, found), listed, _register(company.flows), found["case_files"])
+    return Known(article_15(turn, company, found), listed, company.register, found["case_files"])
 
 
 def files(request: SubjectRequest, known: Known) -> Iterator[tuple[str, int, bytes]]:
@@ -92,30 +91,15 @@ def as_json(value: Any) -> bytes:
     return bundle.indented(json.dumps(value, ensure_ascii=False))
 
 
-def _register(flows: Iterable[Flow]) -> list[Row]:
-    return [
-        {
-            "source": flow.source.title,
-            "category": flow.category,
-            "purpose": flow.purpose_key,
-            "why": flow.why,
-            "outside_working_hours": flow.off_hours,
-            "exact_timing": flow.exact_timing,
-            "typed_text_in": flow.content_apps,
-        }
-        for flow in flows
-    ]
-
-
 # --- the sections
 
 
-def article_15(subject_id: UUID, company: Company, found: Mapping[str, list[Row]]) -> list[Section]:
+def article_15(turn: Turn, company: Company, found: Mapping[str, list[Row]]) -> list[Section]:
     """Return who answers for it, the items of Art. 15(1) and (2), then whatever else is known of the person."""
     return [
         Section("-", "controller", _("Who answers for this"), "", _controller(company.controller)),
-        *art15.sections(company),
-        Section("-", "person", _("Who you are here"), "", _person(subject_id)),
+        *art15.sections(company, turn.colleagues.held),
+        Section("-", "person", _("Who you are here"), "", _person(turn)),
         Section("-", "account", _("Your roles"), _("What you may do for others in Daylight."), found["roles"]),
         Section("-", "sessions", _("Where you are signed in"), "", found["sessions"]),
         Section("-", "devices", _("Your devices"), _("What each last sent, and after which no."), found["devices"]),
@@ -143,15 +127,17 @@ def article_15(subject_id: UUID, company: Company, found: Mapping[str, list[Row]
             "notices",
             _("The notices you were shown"),
             _("As they were, word for word."),
-            _notices(found["decisions"]),
+            _notices(turn.texts),
         ),
     ]
 
 
-def _person(subject_id: UUID) -> list[Row]:
+def _person(turn: Turn) -> list[Row]:
+    each = turn.person
+    if each is None:
+        return []
     names = ("employee_number", "name", "email", "department", "jurisdiction", "time_zone", "working_hours", "language")
-    found = Employee.objects.filter(pk=subject_id)
-    addresses = EmailAddress.objects.filter(user=subject_id).values_list("email", flat=True)
+    addresses = EmailAddress.objects.filter(user=turn.subject_id).values_list("email", flat=True)
     return [
         {"subject_id": str(each.pk)}
         | {name: getattr(each, name) for name in names}
@@ -160,7 +146,6 @@ def _person(subject_id: UUID) -> list[Row]:
             "company_sign_in": each.sso_subject,
             "last_signed_in": each.last_login.isoformat() if each.last_login else "",
         }
-        for each in found
     ]
 
 
@@ -169,9 +154,7 @@ def _controller(controller: Controller | None) -> list[Row]:
     return [{name: getattr(controller, name) for name in names}] if controller else []
 
 
-def _notices(decisions: Iterable[Row]) -> list[Row]:
-    digests = {each["notice_sha256"] for each in decisions}
-    found = NoticeVersion.objects.filter(sha256__in=digests).select_related("notice")
+def _notices(found: Iterable[NoticeVersion]) -> list[Row]:
     return [
         {
             "purpose": each.notice.purpose_id,

@@ -30,6 +30,7 @@ from portal.people.guards import actor_for
 from portal.people.models import Employee
 from portal.register.models import Controller, PurposeRecord, Source, WorksAgreement
 from portal.rights import sections
+from portal.rights.turn import Turn
 from tests.events.conftest import move
 from tests.makers import (
     SETTING_UP,
@@ -406,7 +407,7 @@ def test_a_second_collector_on_a_device_is_asked_about_as_the_person_left_it(ada
 
 def test_a_copy_holds_what_is_written_down_of_devices(ada):
     make_collector(ada, device="LT-4711", ownership="personal")
-    (row,) = sections.find(ada.pk).lists["my_devices"]
+    (row,) = sections.find(Turn(ada.pk)).lists["my_devices"]
     assert (row["device"], row["account"], row["ownership"], row["state"]) == ("LT-4711", "ada", "personal", "active")
 
 

@@ -7,8 +7,9 @@ A name counts where all its words stand one after the other, in either order and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -23,34 +24,39 @@ Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Colleague:
-    """Somebody of the directory, and what stands in their place."""
+class Directory:
+    """Everybody, by the first word of each way to write their name, and by address: the same whoever asks."""
 
-    name: str
-    address: str
-    role: str
+    names: dict[str, list[tuple[Words, str]]]
+    addresses: dict[str, str]
+
+    @classmethod
+    def of(cls, people: Iterable[tuple[str, str, str]]) -> Directory:
+        """Take who somebody is, their name, and their address."""
+        names: dict[str, list[tuple[Words, str]]] = {}
+        addresses = {}
+        for who, name, address in people:
+            addresses[address.casefold()] = who
+            for words in _ways(_words(name)):
+                names.setdefault(words[0], []).append((words, who))
+        for ways in names.values():
+            ways.sort(key=lambda way: -len(way[0]))
+        return cls(names, addresses)
 
 
 @dataclass
 class Others:
-    """Everybody but the person, by the first word of each way to write their name, and by address."""
+    """Everybody but one person, and what stands in the place of each; whoever else has that person's name has none."""
 
-    names: dict[str, list[tuple[Words, str]]] = field(default_factory=dict)
-    addresses: dict[str, str] = field(default_factory=dict)
+    directory: Directory
+    person: str
+    name: str
+    role: Callable[[str], str]
     known: dict[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, people: Iterable[Colleague], *, besides: Sequence[str] = ()) -> Others:
-        """Leave out whoever has the name of the person: what names them stays."""
-        own = {_words(name) for name in besides}
-        found = cls()
-        for each in people:
-            found.addresses[each.address.casefold()] = each.role
-            for words in _ways(_words(each.name)) - own:
-                found.names.setdefault(words[0], []).append((words, each.role))
-        for ways in found.names.values():
-            ways.sort(key=lambda way: -len(way[0]))
-        return found
+    @cached_property
+    def own(self) -> Words:
+        return _words(self.name)
 
     def reduced(self, table: pa.Table) -> tuple[pa.Table, int]:
         """Return the events with roles in place of names, and in how many fields something was replaced."""
@@ -101,18 +107,21 @@ class Others:
             if way is None:
                 place += 1
                 continue
-            parts += [text[at : found[place].start()], f"[{way[1]}]"]
+            parts += [text[at : found[place].start()], f"[{self.role(way[1])}]"]
             place += len(way[0])
             at = found[place - 1].end()
         return "".join([*parts, text[at:]]) if parts else text
 
     def _address(self, text: str) -> str:
-        role = self.addresses.get(text.casefold())
-        return f"[{role}]" if role else text
+        who = self.directory.addresses.get(text.casefold(), self.person)
+        return text if who == self.person else f"[{self.role(who)}]"
 
     def _way(self, words: Sequence[str], place: int) -> tuple[Words, str] | None:
-        ways = self.names.get(words[place], ())
-        return next((way for way in ways if tuple(words[place : place + len(way[0])]) == way[0]), None)
+        """Return the longest way to write somebody's name that begins here; what names the person stays."""
+        for way, who in self.directory.names.get(words[place], ()):
+            if tuple(words[place : place + len(way)]) == way and who != self.person and way != self.own:
+                return way, who
+        return None
 
 
 def _words(name: str) -> Words:

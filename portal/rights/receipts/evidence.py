@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import cached_property
@@ -28,6 +28,7 @@ from portal.register.models import Controller
 from portal.rights.bundle import indented
 from portal.rights.receipts import dpv
 from portal.rights.receipts.dpv_parts import Answer
+from portal.rights.turn import Turn
 
 CONTROLLER = ("name", "address", "contact", "representative", "dpo_name", "dpo_contact", "authority")
 YES = (DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED)
@@ -39,7 +40,10 @@ Texts = dict[tuple[str, int, str], NoticeVersion]
 def texts(decisions: Collection[Decision]) -> Texts:
     """Return the very texts that were decided on."""
     named = {each.notice_sha256 for each in decisions}
-    found = NoticeVersion.objects.filter(sha256__in=named).select_related("notice__purpose")
+    return _by_version(NoticeVersion.objects.filter(sha256__in=named).select_related("notice__purpose"))
+
+
+def _by_version(found: Iterable[NoticeVersion]) -> Texts:
     return {(each.notice.purpose_id, each.version, each.sha256): each for each in found}
 
 
@@ -91,21 +95,15 @@ class Writer:
     def of(cls, decisions: Collection[Decision], subject_id: UUID) -> Writer:
         purposes = {each.purpose_key for each in decisions}
         answers = Decision.objects.for_subject(subject_id).filter(purpose_key__in=purposes)
-        return cls._among(answers.order_by("leaf_idx"), decisions, subject_id)
+        person = Employee.objects.get(pk=subject_id)
+        return cls(person, texts(decisions), _before(answers.order_by("leaf_idx")), leaf.stamp(timezone.now()))
 
     @classmethod
-    def of_all(cls, decisions: Sequence[Decision], subject_id: UUID) -> Writer:
-        """Return what writes these: all that the person decided, oldest first."""
-        return cls._among(decisions, decisions, subject_id)
-
-    @classmethod
-    def _among(cls, answers: Iterable[Decision], decisions: Collection[Decision], subject_id: UUID) -> Writer:
-        return cls(
-            person=Employee.objects.get(pk=subject_id),
-            known=texts(decisions),
-            before=_before(answers),
-            created=leaf.stamp(timezone.now()),
-        )
+    def of_all(cls, turn: Turn) -> Writer:
+        """Return what writes all that a person decided."""
+        if turn.person is None:
+            raise Employee.DoesNotExist
+        return cls(turn.person, _by_version(turn.texts), _before(turn.decisions), leaf.stamp(timezone.now()))
 
     @cached_property
     def controller(self) -> dict[str, str]:

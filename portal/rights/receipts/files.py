@@ -16,6 +16,7 @@ from portal.rights import bundle
 from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
 from portal.rights.receipts import evidence
+from portal.rights.turn import Turn
 from portal.rights.values import Cursor
 
 FOLDER = "receipts/"
@@ -33,7 +34,7 @@ def write_receipts(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     entries = Opening.objects.filter(subject_id=request.subject_id).order_by("leaf_idx")
     left = list(entries.filter(leaf_idx__gt=cursor.get("after", -1)).values_list("leaf_idx", flat=True))
     files = {} if cursor else _verifiers()
-    writer = Writer.of(request.subject_id, _checkpoint(left, sign=not cursor))
+    writer = Writer.of(Turn.of(request), _checkpoint(left, sign=not cursor))
     ends, done = time.monotonic() + CHUNK_SECONDS, cursor.get("done", 0)
     for start in range(0, len(left), TOGETHER):
         some = left[start : start + TOGETHER]
@@ -79,10 +80,9 @@ class Writer:
     answers: evidence.Writer
 
     @classmethod
-    def of(cls, subject_id: UUID, checkpoint: Checkpoint | None) -> Writer:
-        decisions = list(Decision.objects.for_subject(subject_id).order_by("leaf_idx"))
-        by_entry = {each.leaf_idx: each for each in decisions}
-        return cls(checkpoint, by_entry, evidence.Writer.of_all(decisions, subject_id))
+    def of(cls, turn: Turn, checkpoint: Checkpoint | None) -> Writer:
+        by_entry = {each.leaf_idx: each for each in turn.decisions}
+        return cls(checkpoint, by_entry, evidence.Writer.of_all(turn))
 
     def files(self, indices: Collection[int]) -> Iterator[tuple[str, bytes]]:
         """Yield the proofs of these entries, and the JSON-LD of those that are this person's decisions."""
@@ -95,7 +95,7 @@ class Writer:
 
 def files_of(subject_id: UUID, indices: Sequence[int]) -> Iterator[tuple[str, bytes]]:
     """Yield the same of any number of entries."""
-    writer = Writer.of(subject_id, receipts.newest())
+    writer = Writer.of(Turn(subject_id), receipts.newest())
     for start in range(0, len(indices), TOGETHER):
         yield from writer.files(indices[start : start + TOGETHER])
 

@@ -1,0 +1,56 @@
+"""What several steps of a copy need of the same person: read once in a turn of a worker, as of one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from consent.models import Decision, NoticeVersion
+from portal.events import reading
+from portal.events.values import DayTotal
+from portal.people.models import Employee
+from portal.rights.colleagues import Colleagues
+from portal.rights.models import SubjectRequest
+from portal.rights.pack.others import Others
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was read of a person and of their company; whatever a step does not need is not read."""
+
+    subject_id: UUID
+
+    @classmethod
+    def of(cls, request: SubjectRequest) -> Turn:
+        """Return what hangs on the request: as an object it lives as long as the turn, and no other turn has it."""
+        found: Turn = vars(request).setdefault("turn", cls(request.subject_id))
+        return found
+
+    @cached_property
+    def person(self) -> Employee | None:
+        return Employee.objects.filter(pk=self.subject_id).first()
+
+    @cached_property
+    def colleagues(self) -> Colleagues:
+        return Colleagues.read()
+
+    @cached_property
+    def others(self) -> Others:
+        return self.colleagues.others_than(str(self.subject_id))
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        """Return all that the person decided, oldest first."""
+        return list(Decision.objects.for_subject(self.subject_id).order_by("leaf_idx"))
+
+    @cached_property
+    def texts(self) -> list[NoticeVersion]:
+        """Return the very texts that were decided on."""
+        named = {each.notice_sha256 for each in self.decisions}
+        return list(NoticeVersion.objects.filter(sha256__in=named).select_related("notice__purpose"))
+
+    @cached_property
+    def totals(self) -> list[DayTotal]:
+        """Return what was kept and withheld a day, once the days themselves were written."""
+        return reading.days(self.subject_id)
