@@ -19,7 +19,6 @@ from consent.models import Purpose
 from consent.values import Basis, GateState, Scope
 from portal.events import daybook, reading, restricting, segments
 from portal.events.models import Segment
-from portal.events.portions import fetched
 from portal.rights import bundle, tables
 from portal.rights.bundle import Piece
 from portal.rights.models import SubjectRequest
@@ -33,6 +32,8 @@ CHUNK_SECONDS = 8.0
 # Reading, writing and compressing let go of the interpreter for most of the time.
 HANDS = 2
 PROVIDED_UNDER = (Basis.CONSENT, Basis.CONTRACT)
+# So many events are written where they are read.
+FEW = 10_000
 # So many events of a long day are held at once by each hand.
 PORTION = 200_000
 # So much of a day is kept as it was until it is counted; the rest of a long one is unpacked for it.
@@ -44,25 +45,27 @@ Work = Callable[[], Files]
 def write_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Write the next days, as many as fit into some seconds; at least one."""
     after = cursor.get("after", "")
-    days = [day.day for day in reading.days(request.subject_id) if day.events and day.day.isoformat() > after]
+    left = [day for day in reading.days(request.subject_id) if day.events and day.day.isoformat() > after]
+    days = [each.day for each in left]
     if not days:
         return None
     # A first run that was killed may have taken more days, and files that this one has not.
     bundle.drop_parts(request, from_seq=days[0].toordinal())
     bundle.forget_index(request)
-    taken = _write(request, days, after)
+    taken = _write(request, days, after, few=sum(sum(each.events.values()) for each in left) <= FEW)
     done = cursor.get("done", 0) + taken
     if taken == len(days):
         return None
     return {"after": days[taken - 1].isoformat(), "done": done, "total": done + len(days) - taken}
 
 
-def _write(request: SubjectRequest, days: list[date], after: str) -> int:
-    """Write the first of the days; return how many."""
+def _write(request: SubjectRequest, days: list[date], after: str, *, few: bool) -> int:
+    """Write the first of the days; return how many. To hand `few` events over takes longer than to write them."""
     ends, taken = time.monotonic() + CHUNK_SECONDS, 0
     with ThreadPoolExecutor(HANDS) as pool, ThreadPoolExecutor(1) as counting:
         pieces = Pieces(request, counting, after)
-        for files in _ahead(pool, _until(ends, _works(request, days))):
+        works = _until(ends, _works(request, days))
+        for files in (work() for work in works) if few else _ahead(pool, works):
             pieces.add(days[taken], files)
             taken += 1
         if taken == len(days):
@@ -94,7 +97,7 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
     """Open each day here; what is left to do touches no database."""
     purposes = _portable() if request.kind == Kind.PORTABILITY else None
     wanted = {"scope": request.wanted, "purposes": purposes}
-    others = Turn.of(request).others
+    turn = Turn.of(request)
     keeps_back = kept_back(request)
     as_stored = not keeps_back and request.format == Format.PARQUET and tables.takes_all(request.wanted, None)
     sealed = daybook.whole(request.subject_id) if as_stored else {}
@@ -102,14 +105,14 @@ def _works(request: SubjectRequest, days: list[date]) -> Iterator[Work]:
         if keeps_back:
             read = reading.stored if request.format == Format.PARQUET else reading.table
             usable = restricting.usable(read(request.subject_id, day), keeps_back)
-            yield _of_usable(day, usable, others, format=request.format, **wanted)
+            yield _of_usable(day, usable, turn.others, format=request.format, **wanted)
         elif request.format != Format.PARQUET:
-            fetch = fetched(request.subject_id, day, PORTION)
-            yield partial(_in_files, day, fetch, others, format=request.format, **wanted)
+            fetch = turn.events_of(day, PORTION)
+            yield partial(_in_files, day, fetch, turn.others, format=request.format, **wanted)
         elif day in sealed and (stored := _opened(sealed[day])):
-            yield partial(_as_stored, day, stored, others, **wanted)
+            yield partial(_as_stored, day, stored, turn.others, **wanted)
         else:
-            yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), others, **wanted)
+            yield partial(_part_as_stored, day, reading.stored(request.subject_id, day), turn.others, **wanted)
 
 
 def _opened(segment: Segment) -> bytes | None:

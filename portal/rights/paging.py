@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portal.events import restricting
-from portal.events.portions import portions
 from portal.rights import bundle, tables
 from portal.rights.bundle import Piece
 from portal.rights.days import kept_back
@@ -90,7 +89,7 @@ def _holds(category: str, wanted: frozenset[str]) -> bool:
 
 
 def _pages(request: SubjectRequest, pages: DayPages, others: Others) -> Iterator[Page]:
-    for table in portions(request.subject_id, pages.day, PORTION):
+    for table in Turn.of(request).events_of(pages.day, PORTION)():
         yield from pages.take(others.reduced(_asked(request, table))[0])
         if pages.cut:
             break

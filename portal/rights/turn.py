@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, partial
 from uuid import UUID
+
+import pyarrow as pa
 
 from consent.models import Decision, NoticeVersion
 from portal.events import reading
+from portal.events.portions import fetched
 from portal.events.values import DayTotal
 from portal.people.models import Employee
 from portal.rights.colleagues import Colleagues
 from portal.rights.models import SubjectRequest
 from portal.rights.pack.others import Others
 
+# So many events are held from one step to the next.
+MOST_HELD = 20_000
 
-@dataclass(frozen=True)
+
+@dataclass
 class Turn:
     """What was read of a person and of their company; whatever a step does not need is not read."""
 
     subject_id: UUID
+    # Days that are short, as they were read, and how many events more may be held.
+    held: dict[date, list[pa.Table]] = field(default_factory=dict)
+    room: int = MOST_HELD
 
     @classmethod
     def of(cls, request: SubjectRequest) -> Turn:
@@ -49,6 +60,26 @@ class Turn:
         """Return the very texts that were decided on."""
         named = {each.notice_sha256 for each in self.decisions}
         return list(NoticeVersion.objects.filter(sha256__in=named).select_related("notice__purpose"))
+
+    def events_of(self, day: date, rows: int) -> Callable[[], Iterable[pa.Table]]:
+        """Open a day here, and return what yields its events about so many at once, which any thread may call.
+
+        What one step read of a short day, the next one need not read again.
+        """
+        if day in self.held:
+            return lambda: self.held[day]
+        return partial(self._read, day, fetched(self.subject_id, day, rows))
+
+    def _read(self, day: date, fetch: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
+        found: list[pa.Table] = []
+        count = 0
+        for table in fetch():
+            count += len(table)
+            # Of a long day each portion is let go of before the next.
+            found = [*found, table] if count <= self.room else []
+            yield table
+        if count <= self.room:
+            self.held[day], self.room = found, self.room - count
 
     @cached_property
     def totals(self) -> list[DayTotal]:

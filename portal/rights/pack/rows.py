@@ -40,19 +40,21 @@ FIELDS: tuple[tuple[str, str | Promise], ...] = (
     ("url", ""),
 )
 ABOUT = ("source", "collector", "purposes")
+# More rows are written one kind of event at a time: most of its columns are empty, and an empty one costs nothing.
+FEW = 5_000
 
 
 def to_rows(table: pa.Table, zone: str) -> Any:
     """Return a row for each event: time of day, what happened, its fields, the app, and what differs."""
-    kinds, beside, parts, places = encoded(table["category"]), varying(table), [], []
+    beside = varying(table)
+    if len(table) <= FEW:
+        return pa.concat_arrays(_chunks(_rows_of(table, zone, beside)))
+    kinds, parts, places = encoded(table["category"]), [], []
     for place in range(len(kinds.dictionary)):
         here = pc.indices_nonzero(pc.equal(kinds.indices, place))
-        # Of one kind at a time most columns are empty, and an empty column costs nothing.
-        whole = len(here) == len(table)
-        parts += _chunks(_rows_of(table if whole else table.take(here), zone, beside))
+        parts += _chunks(_rows_of(table.take(here), zone, beside))
         places.append(here)
-    rows = pa.concat_arrays(parts)
-    return rows if len(places) == 1 else rows.take(pc.sort_indices(pa.concat_arrays(places)))
+    return pa.concat_arrays(parts).take(pc.sort_indices(pa.concat_arrays(places)))
 
 
 def _rows_of(table: pa.Table, zone: str, beside: list[str]) -> Any:
