@@ -37,7 +37,7 @@ def gather(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 def join_tables(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Begin the data again in a copy of the last release: its pieces were to be joined, which nobody does now."""
-    if bundle.paths(request.bundle, under=WORK):
+    if bundle.paths(bundle.parts(request.bundle), under=WORK):
         bundle.drop_parts(request)
         StepRun.objects.filter(request=request, name="write_days").update(state=StepState.PENDING, cursor={}, done=0)
     return None
@@ -47,9 +47,11 @@ def join_tables(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def write_sections(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
-    known = sections.find(Turn.of(request))
+    turn = Turn.of(request)
+    known = sections.find(turn)
     found = {path: bundle.whole(path, data, records) for path, records, data in sections.files(request, known)}
-    found[FACTS] = bundle.whole(FACTS, Facts.of(known).to_bytes(), 1)
+    turn.facts = Facts.of(known).to_bytes()
+    found[FACTS] = bundle.whole(FACTS, turn.facts, 1)
     bundle.put_shelf(request, SECTIONS, found)
     return None
 
@@ -61,10 +63,10 @@ def write_schema(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 def close_archive(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Read files back for some seconds a run and note what they are; at the end write the start page and manifest."""
-    known = {entry.path: entry for entry in bundle.index(request.bundle)}
-    if shelved := bundle.describe_shelves(request.bundle, besides=known.values()):
+    known, parts = {entry.path: entry for entry in bundle.index(request.bundle)}, bundle.parts(request.bundle)
+    if shelved := bundle.describe_shelves(request.bundle, parts, besides=known.values()):
         known |= {entry.path: entry for entry in shelved}
-    left = [path for path in bundle.paths(request.bundle) if path not in {*known, *MADE_LAST}]
+    left = [path for path in bundle.paths(parts) if path not in {*known, *MADE_LAST}]
     if left:
         described = _described(request, left)
         _keep(request, [*known.values(), *described])
@@ -89,7 +91,7 @@ def _facts(request: SubjectRequest) -> Facts | None:
     """Return what was found with the sections; where the last release wrote those, it is found now."""
     if request.kind != Kind.ACCESS:
         return None
-    if kept := bundle.read_shelved(request.bundle, SECTIONS, FACTS):
+    if kept := Turn.of(request).facts or bundle.read_shelved(request.bundle, SECTIONS, FACTS):
         return Facts.from_bytes(kept)
     return Facts.of(sections.find(Turn.of(request)))
 

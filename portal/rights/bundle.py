@@ -18,6 +18,7 @@ from isal import isal_zlib
 from portal.rights import leases
 from portal.rights.archive import DEFLATE_END, DEFLATED, STORED, Entry
 from portal.rights.models import Bundle, BundlePart, SubjectRequest
+from portal.rights.prepared import Rows
 from portal.rights.values import Fenced
 from portal.vault import keys, objects
 from portal.vault.cipher import Key, aad, open_sealed, seal
@@ -27,6 +28,7 @@ HEAD = struct.Struct(">QQ")  # records, bytes before compression
 SIZE = struct.Struct(">I")
 SHELF = "shelf"
 SPEED = 1
+PARTS = Rows(lambda pk: BundlePart.objects.filter(bundle=pk).order_by("path", "seq"))
 NAME = """
            before AS (
            SELECT object_name FROM rights_bundlepart
@@ -183,10 +185,14 @@ def drop_parts(request: SubjectRequest, *, path: str = "", from_seq: int = 0) ->
         objects.delete(name)
 
 
-def paths(bundle: Bundle, under: str = "") -> list[str]:
+def parts(bundle: Bundle) -> list[BundlePart]:
+    """Return all pieces, those of each file in order."""
+    return PARTS.of(bundle.pk)
+
+
+def paths(parts: Iterable[BundlePart], under: str = "") -> list[str]:
     """Return the files that have pieces of their own."""
-    parts = BundlePart.objects.filter(bundle=bundle, path__startswith=under).exclude(path=SHELF)
-    return list(parts.order_by("path").distinct("path").values_list("path", flat=True))
+    return list(dict.fromkeys(part.path for part in parts if part.path != SHELF and part.path.startswith(under)))
 
 
 def read_parts(bundle: Bundle, path: str) -> Iterator[tuple[int, bytes]]:
@@ -306,14 +312,14 @@ def describe(bundle: Bundle, path: str) -> Entry:
     return account.entry()
 
 
-def describe_shelves(bundle: Bundle, besides: Iterable[Entry]) -> list[Entry]:
+def describe_shelves(bundle: Bundle, parts: Iterable[BundlePart], besides: Iterable[Entry]) -> list[Entry]:
     """Open the shelves again and say what lies on them, without those that were described.
 
     The seal says that each is as it was when its digests were taken.
     """
     known = {entry.shelf for entry in besides}
-    parts = BundlePart.objects.filter(bundle=bundle, path=SHELF).exclude(seq__in=known)
-    return [on_shelf(path, piece, part.seq) for part in parts for path, piece in open_shelf(bundle, part).items()]
+    shelves = [part for part in parts if part.path == SHELF and part.seq not in known]
+    return [on_shelf(path, piece, part.seq) for part in shelves for path, piece in open_shelf(bundle, part).items()]
 
 
 def on_shelf(path: str, piece: Piece, seq: int) -> Entry:

@@ -81,6 +81,8 @@ def only_one(column: pa.DictionaryArray) -> str | None:
     """Return the text that stands in every row, if there is one."""
     if column.null_count or not len(column):
         return None
+    if len(column.dictionary) == 1:
+        return column.dictionary[0].as_py()
     least, most = pc.min_max(column.indices).values()
     return column.dictionary[least.as_py()].as_py() if least == most else None
 

@@ -28,16 +28,20 @@ from portal.rights.clocks.models import Clarification
 from portal.rights.holds.models import Hold
 from portal.rights.leaving import written
 from portal.rights.models import SubjectRequest
+from portal.rights.prepared import Rows
 from portal.rights.rare import Rare, RareLists
 from portal.rights.retention import exporting as retention
 from portal.rights.retention.models import Month, Shortening
 from portal.rights.turn import Turn
 from portal.rights.values import Kind, State
 
+REQUESTS = Rows(SubjectRequest.objects.for_subject)
+LOOKS = Rows(lambda subject_id: Act.objects.for_subject(subject_id).looks().newest_first())
+
 
 def found(turn: Turn) -> dict[str, list[Any]]:
     """Return every list by its name, and under `case_files` the files beside what was written."""
-    subject_id, mine = turn.subject_id, list(SubjectRequest.objects.for_subject(turn.subject_id))
+    subject_id, mine = turn.subject_id, REQUESTS.of(turn.subject_id)
     return RARE.found(subject_id) | {
         "decisions": decisions(turn.decisions),
         "access_log": looks(subject_id),
@@ -77,7 +81,7 @@ def looks(subject_id: UUID) -> list[Row]:
             "case": each.case,
             "ledger_index": "" if each.leaf_idx is None else each.leaf_idx,
         }
-        for each in Act.objects.for_subject(subject_id).looks().newest_first()
+        for each in LOOKS.of(subject_id)
     ]
 
 

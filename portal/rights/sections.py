@@ -17,9 +17,11 @@ from portal.register.models import Controller
 from portal.rights import art15, bundle, lists, tables
 from portal.rights.art15 import Company, Row, Section
 from portal.rights.models import SubjectRequest
+from portal.rights.prepared import Rows
 from portal.rights.turn import Turn
 from portal.rights.values import Format
 
+ADDRESSES = Rows(lambda subject_id: EmailAddress.objects.filter(user=subject_id))
 # The lists of which each is a file.
 FILES = (
     "decisions",
@@ -137,7 +139,7 @@ def _person(turn: Turn) -> list[Row]:
     if each is None:
         return []
     names = ("employee_number", "name", "email", "department", "jurisdiction", "time_zone", "working_hours", "language")
-    addresses = EmailAddress.objects.filter(user=turn.subject_id).values_list("email", flat=True)
+    addresses = [each.email for each in ADDRESSES.of(turn.subject_id)]
     return [
         {"subject_id": str(each.pk)}
         | {name: getattr(each, name) for name in names}

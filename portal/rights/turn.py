@@ -18,7 +18,10 @@ from portal.people.models import Employee
 from portal.rights.colleagues import Colleagues
 from portal.rights.models import SubjectRequest
 from portal.rights.pack.others import Others
+from portal.rights.prepared import Rows
 
+PERSON = Rows(lambda subject_id: Employee.objects.filter(pk=subject_id))
+DECISIONS = Rows(lambda subject_id: Decision.objects.for_subject(subject_id).order_by("leaf_idx"))
 # So many events are held from one step to the next.
 MOST_HELD = 20_000
 
@@ -31,6 +34,8 @@ class Turn:
     # Days that are short, as they were read, and how many events more may be held.
     held: dict[date, list[pa.Table]] = field(default_factory=dict)
     room: int = MOST_HELD
+    # What the start page is drawn from, once it was found.
+    facts: bytes = b""
 
     @classmethod
     def of(cls, request: SubjectRequest) -> Turn:
@@ -40,7 +45,7 @@ class Turn:
 
     @cached_property
     def person(self) -> Employee | None:
-        return Employee.objects.filter(pk=self.subject_id).first()
+        return next(iter(PERSON.of(self.subject_id)), None)
 
     @cached_property
     def colleagues(self) -> Colleagues:
@@ -53,7 +58,7 @@ class Turn:
     @cached_property
     def decisions(self) -> list[Decision]:
         """Return all that the person decided, oldest first."""
-        return list(Decision.objects.for_subject(self.subject_id).order_by("leaf_idx"))
+        return DECISIONS.of(self.subject_id)
 
     @cached_property
     def texts(self) -> list[NoticeVersion]:
