@@ -30,7 +30,7 @@ def fetched(subject_id: UUID, day: date, rows: int) -> Callable[[], Iterator[pa.
 def _seen(subject_id: UUID, day: date) -> tuple[bytes, pa.Table]:
     """Return one moment's segment, not yet read, and the blocks beside it."""
     seen = daybook.look(subject_id, day)
-    later = segments.joined(daybook.tables(None, seen.blocks))
+    later = segments.joined(daybook.tables(None, seen.blocks)) if seen.blocks else segments.empty()
     return segments.parquet(seen.segment) if seen.segment else b"", later
 
 

@@ -53,7 +53,7 @@ class Known:
 
 
 def find(turn: Turn) -> Known:
-    company, found = Company.read(), lists.found(turn)
+    company, found = turn.company, lists.found(turn)
     listed = {name: found[name] for name in FILES}
     return Known(article_15(turn, company, found), listed, company.register, found["case_files"])
 

@@ -15,6 +15,7 @@ from portal.events import reading
 from portal.events.portions import fetched
 from portal.events.values import DayTotal
 from portal.people.models import Employee
+from portal.rights.art15 import Company
 from portal.rights.colleagues import Colleagues
 from portal.rights.models import SubjectRequest
 from portal.rights.pack.others import Others
@@ -46,6 +47,10 @@ class Turn:
     @cached_property
     def person(self) -> Employee | None:
         return next(iter(PERSON.of(self.subject_id)), None)
+
+    @cached_property
+    def company(self) -> Company:
+        return Company.read()
 
     @cached_property
     def colleagues(self) -> Colleagues:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import cached_property
@@ -90,25 +90,29 @@ class Writer:
     known: Texts
     before: Mapping[int, Decision]
     created: str
+    answering: Callable[[], Controller | None]
 
     @classmethod
     def of(cls, decisions: Collection[Decision], subject_id: UUID) -> Writer:
         purposes = {each.purpose_key for each in decisions}
         answers = Decision.objects.for_subject(subject_id).filter(purpose_key__in=purposes)
         person = Employee.objects.get(pk=subject_id)
-        return cls(person, texts(decisions), _before(answers.order_by("leaf_idx")), leaf.stamp(timezone.now()))
+        before, now = _before(answers.order_by("leaf_idx")), leaf.stamp(timezone.now())
+        return cls(person, texts(decisions), before, now, Controller.objects.first)
 
     @classmethod
     def of_all(cls, turn: Turn) -> Writer:
         """Return what writes all that a person decided."""
         if turn.person is None:
             raise Employee.DoesNotExist
-        return cls(turn.person, _by_version(turn.texts), _before(turn.decisions), leaf.stamp(timezone.now()))
+        before, now = _before(turn.decisions), leaf.stamp(timezone.now())
+        return cls(turn.person, _by_version(turn.texts), before, now, lambda: turn.company.controller)
 
     @cached_property
     def controller(self) -> dict[str, str]:
         """Return who answers for it now; most texts say it themselves."""
-        return Controller.objects.values(*CONTROLLER).first() or {}
+        found = self.answering()
+        return {name: getattr(found, name) for name in CONTROLLER} if found else {}
 
     def write(self, decision: Decision, receipt: Receipt | None) -> bytes:
         return indented(json.dumps(dpv.receipt(self._answer(decision, receipt)), ensure_ascii=False))
