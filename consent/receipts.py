@@ -7,15 +7,19 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, Subquery
+from django.db import connections, router
 
 from consent import leaf, merkle, tree
-from consent.models import Checkpoint, LedgerLeaf, Opening
+from consent.models import Checkpoint, Opening
 from consent.ports import CannotOpen, installed
 
 FORMAT = "c2sp.org/tlog-proof@v1"
 # Proofs of several leaves share most of their hashes, which are fetched together.
 TOGETHER = 50
+OPENED = """
+SELECT leaf_idx, subject_id, sealed, entry
+  FROM consent_opening JOIN consent_ledgerleaf ON idx = leaf_idx WHERE leaf_idx = ANY(%s::bigint[])
+"""
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,15 @@ def _issued(indices: Sequence[int], checkpoint: Checkpoint) -> dict[int, Receipt
 
 def _opened(indices: Sequence[int]) -> dict[int, tuple[bytes, leaf.Opened]]:
     """Return these leaves and what opens them; of an account that was forgotten, and of a damaged one, nothing."""
-    entry = Subquery(LedgerLeaf.objects.filter(pk=OuterRef("leaf_idx")).values("entry"))
+    with connections[router.db_for_read(Opening)].cursor() as cursor:
+        cursor.execute(OPENED, [list(indices)])
+        rows = cursor.fetchall()
     found = {}
-    for each in Opening.objects.filter(pk__in=indices).annotate(entry=entry):
-        bound = leaf.opening_aad(each.subject_id, each.leaf_idx)
+    for leaf_idx, subject_id, sealed, entry in rows:
+        bound = leaf.opening_aad(subject_id, leaf_idx)
         try:
-            raw = installed.sealer.open(each.subject_id, bytes(each.sealed), bound)
-            found[each.leaf_idx] = bytes(each.entry), leaf.Opened.from_bytes(raw)
+            raw = installed.sealer.open(subject_id, bytes(sealed), bound)
+            found[leaf_idx] = bytes(entry), leaf.Opened.from_bytes(raw)
         except (CannotOpen, ValueError):
             continue
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+from django.db import connection
 from isal import isal_zlib
 
 from portal.rights import leases
@@ -29,6 +30,12 @@ SIZE = struct.Struct(">I")
 SHELF = "shelf"
 SPEED = 1
 PARTS = Rows(lambda pk: BundlePart.objects.filter(bundle=pk).order_by("path", "seq"))
+BEGIN = """
+    INSERT INTO rights_bundle (id, request_id, subject_id, epoch, made_at, downloads)
+    VALUES (%s, %s, %s, %s, now(), 0)
+        ON CONFLICT (request_id) DO UPDATE SET request_id = EXCLUDED.request_id
+ RETURNING id, request_id, subject_id, epoch, made_at, expires_at, downloads, sealed_index
+"""
 NAME = """
            before AS (
            SELECT object_name FROM rights_bundlepart
@@ -57,9 +64,11 @@ NOTE = """
 
 
 def begin(request: SubjectRequest, epoch: int) -> None:
-    """Make the archive's row in the caller's transaction; one a request."""
-    row = Bundle(request=request, subject_id=request.subject_id, epoch=epoch)
-    Bundle.objects.bulk_create([row], ignore_conflicts=True)
+    """Make the archive's row in the caller's transaction; one a request, of which the request then knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN, [uuid.uuid4(), request.pk, request.subject_id, epoch])
+        names, row = [column.name for column in cursor.description or ()], cursor.fetchone() or ()
+    Bundle.from_db(connection.alias, names, row).request = request
 
 
 # --- parts

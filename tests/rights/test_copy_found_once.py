@@ -10,6 +10,7 @@ from functools import wraps
 import pytest
 from allauth.usersessions.models import UserSession
 from django.db import connections
+from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -169,3 +170,8 @@ def test_whoever_has_a_row_of_a_list_that_is_nearly_always_empty_has_that_list(a
     fill(ada, ask(ada), timezone.now())
     assert RARE.with_rows(ada.pk) == set(RARE.by_name)
     assert RARE.with_rows(ben.pk) == set()
+
+
+def test_what_is_drawn_once_for_everybody_holds_nothing_of_whoever_came_first():
+    page = Template("{% load fixed %}{% fixed %}To {{ name }}{% endfixed %} {{ name }}")
+    assert [page.render(Context({"name": name})) for name in ("Ada", "Ben")] == ["To  Ada", "To  Ben"]
