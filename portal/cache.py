@@ -6,9 +6,20 @@ import logging
 from typing import Any
 
 import redis
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 log = logging.getLogger(__name__)
+
+
+class _LastingClient(RedisCacheClient):
+    """Keeps its one client of Redis: to make one takes longer than to ask it."""
+
+    _made: redis.Redis | None = None
+
+    def get_client(self, key: str | None = None, *, write: bool = False) -> redis.Redis:
+        if self._made is None:
+            self._made = super().get_client(key, write=write)
+        return self._made
 
 
 class PatientRedisCache(RedisCache):
@@ -16,6 +27,10 @@ class PatientRedisCache(RedisCache):
 
     allauth's rate limits are lost for that time; passwords stay slow to check, and `docs/threat-model.md` says so.
     """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _LastingClient
 
     def _try(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], missing: Any) -> Any:
         try:
