@@ -18,6 +18,7 @@ from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName, 
 from psycopg.pq import ExecStatus, TransactionStatus
 
 Rows = list[tuple[Any, ...]]
+DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
 @dataclass
@@ -32,10 +33,10 @@ _plans: WeakKeyDictionary[Connection[Any], _Plans] = WeakKeyDictionary()
 
 
 def run(sql: str, values: Sequence[Any]) -> Rows:
-    """Return the rows of a statement that has some."""
+    """Return the rows of a statement, none where it has none to return."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        return cursor.fetchall() if cursor.description else []
 
 
 def write(sql: str, values: Sequence[Any]) -> None:
@@ -45,7 +46,7 @@ def write(sql: str, values: Sequence[Any]) -> None:
 
 
 def planned(name: str, types: Sequence[str], sql: str, values: Sequence[Any]) -> Rows:
-    """Run a statement that returns rows and is kept planned under this name.
+    """Run a statement that is kept planned under this name, and return its rows.
 
     Behind a proxy that shares connections the name may be lost, or another's: then it is run as it is, once again.
     """
@@ -87,7 +88,7 @@ def _execute(name: str, values: Sequence[Any], transformer: Transformer) -> Rows
     with connection.wrap_database_errors:
         given = transformer.dump_sequence(values, formats)
         result = connection.connection.pgconn.exec_prepared(name.encode(), given, transformer.formats)
-        if result.status != ExecStatus.TUPLES_OK:
+        if result.status not in DONE:
             raise error_from_result(result)
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)

@@ -14,11 +14,13 @@ from consent import leaf, ledger
 from portal.audit import ports
 from portal.audit.models import Act
 from portal.audit.values import ACCESSES, Action, Actor, ActorKind, Facts
+from portal.planned import planned
 
 WRITTEN = (
     *("at", "action", "actor_kind", "actor_id", "actor_role", "actor_label"),
     *("subject_id", "purpose", "case", "facts", "once"),
 )
+TYPES = ("timestamptz", *["text"] * 5, "uuid", "text", "text", "jsonb", "text")
 FIRST = """
 INSERT INTO audit_act
   (at, action, actor_kind, actor_id, actor_role, actor_label, subject_id, purpose, "case", facts, once)
@@ -50,21 +52,17 @@ def record(
         raise ValueError(message)
     act = _act(action, actor, subject_id, purpose, case, facts)
     act.once = once or None
-    if not once:
-        act.save()
-        return _heard(act)
     written = _first(act)
     return _heard(written) if written else None
 
 
 def _first(act: Act) -> Act | None:
     """Write an act unless one with the same `once` is there; return it as it was written, None if it was not."""
-    values = [json.dumps(act.facts) if name == "facts" else getattr(act, name) for name in WRITTEN]
-    with connections[router.db_for_write(Act)].cursor() as cursor:
-        cursor.execute(FIRST, values)
-        found = cursor.fetchone()
-        known = [getattr(act, name) for name in WRITTEN]
-        return Act.from_db(cursor.db.alias, ["id", *WRITTEN, "leaf_idx"], [*found, *known, None]) if found else None
+    known = [getattr(act, name) for name in WRITTEN]
+    values = [json.dumps(act.facts) if name == "facts" else value for name, value in zip(WRITTEN, known, strict=True)]
+    found = planned("daylight_act", TYPES, FIRST, values)
+    # It was no access: those have a leaf, which stands before `once`.
+    return Act.from_db("default", ["id", *WRITTEN], [*found[0], *known[:-1], None, known[-1]]) if found else None
 
 
 def record_own(action: Action, *, subject_ids: Collection[UUID], facts: Facts) -> None:

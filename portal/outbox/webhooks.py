@@ -19,8 +19,10 @@ from portal.outbox import destinations, fetch, ports, signing
 from portal.outbox.actions import post
 from portal.outbox.models import Delivery, Endpoint
 from portal.outbox.values import NEEDS, OVERLAP, TELLS_AN_ANSWER, Course, Off, Told
+from portal.planned import planned
 from portal.vault import serverkey
 
+WANTED = "SELECT 1 FROM outbox_endpoint WHERE off = '' AND events ? %s LIMIT 1"
 LONGEST_OVERLAP = timedelta(days=31)
 
 
@@ -29,6 +31,8 @@ class NotPossible(Exception):
 
 
 def listening(kind: str) -> list[Endpoint]:
+    if not planned("daylight_endpoints", ("text",), WANTED, [kind]):
+        return []
     return [endpoint for endpoint in Endpoint.objects.on() if kind in endpoint.events]
 
 

@@ -17,6 +17,7 @@ from portal.http import Problem
 from portal.openapi import problems
 from portal.people.subjects import subject_or_404
 from portal.people.tokens import Bearer, Token
+from portal.planned import planned
 from portal.rights import actions, cursors, due, handling, tasks
 from portal.rights.certificate import outline
 from portal.rights.models import SubjectRequest, SubjectRequestQuerySet
@@ -48,6 +49,12 @@ STATUS = {
     "channel.unknown": 422,
     "representative.long": 422,
 }
+# As the columns of a request follow each other.
+SAYS_WHO = ("id", "kind", "subject_id", "opened_by", "opener_id", "joined_to_id")
+ASKED = """
+SELECT r.id, r.kind, r.subject_id, r.opened_by, r.opener_id, r.joined_to_id, coalesce(e.time_zone, 'UTC')
+  FROM rights_subjectrequest r LEFT JOIN people_employee e ON e.id = r.subject_id WHERE r.id = %s
+"""
 POINTERS = {
     "received_at.future": "/received_at",
     "channel.unknown": "/channel",
@@ -92,9 +99,9 @@ def _followed(token: Token) -> SubjectRequestQuerySet:
     return _visible(token).prefetch_related("steps", "joined_to__steps")
 
 
-def _shown(found: SubjectRequest, token: Token) -> dict[str, Any]:
+def _shown(found: SubjectRequest, token: Token, progress: tuple[int, int]) -> dict[str, Any]:
     """Say how a request stands; to a program that may not read decisions, without what would tell of one."""
-    done, total = found.progress
+    done, total = progress
     private = found.tells_an_answer and token.user_id is None and not token.may_read_decisions
     hidden = {"purposes"} if private else set()
     scope = {name: value for name, value in found.wanted.to_json().items() if name not in hidden}
@@ -155,7 +162,7 @@ def open_request(
     )
     _wake(found)
     found.zone = subject.time_zone
-    return Status(201 if found.opened_at >= began else 200, _shown(found, token))
+    return Status(201 if found.opened_at >= began else 200, _shown(found, token, found.progress_alone()))
 
 
 @router.get("/subject-requests", auth=Bearer("requests.read"), response=RequestPage)
@@ -176,14 +183,17 @@ def list_requests(
     if due_before:
         found = due.before(found, due_before)
     wanted = {name: value for name, value in (("state", state), ("kind", kind)) if value}
-    return cursors.page(found.filter(**wanted), cursor, limit, lambda each: _shown(each, token), by="opened_at")
+    return cursors.page(
+        found.filter(**wanted), cursor, limit, lambda each: _shown(each, token, each.progress), by="opened_at"
+    )
 
 
 @router.get(ONE, auth=Bearer("requests.read"), response=RequestOut)
 def get_request(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
     """Say how a request stands; a deletion that is done has its certificate here."""
     token = token_of(request)
-    return _shown(_one(token, request_id), token)
+    found = _one(token, request_id)
+    return _shown(found, token, found.progress_alone())
 
 
 @router.get(f"{ONE}/steps", auth=Bearer("requests.read"), response=StepPage)
@@ -204,11 +214,22 @@ def _decided(request: HttpRequest, request_id: UUID, action: Callable[..., Any],
     token = token_of(request)
     if token.user_id is not None:
         raise Problem(403, "handler.not_permitted", "A person decides on the pages, not by a device's token.")
-    asked = _one(token, request_id)
+    asked = _asked(request_id)
     found = doing(action, request=asked, by=token.actor, **named)
     _wake(found)
     found.zone = asked.zone
-    return _shown(found, token)
+    return _shown(found, token, found.progress_alone())
+
+
+def _asked(request_id: UUID) -> SubjectRequest:
+    """Return what is to be decided, so far as it says who may: whoever decides reads it anew once it is locked."""
+    rows = planned("daylight_asked", ("uuid",), ASKED, [request_id])
+    if not rows:
+        raise Http404
+    *row, zone = rows[0]
+    found = SubjectRequest.from_db("default", SAYS_WHO, row)
+    found.zone = zone
+    return found
 
 
 def _wake(request: SubjectRequest) -> None:

@@ -5,12 +5,17 @@ The state of what was joined follows by a trigger of the database, so that no wa
 
 from __future__ import annotations
 
+from typing import Any
+
 from consent.values import Scope
+from portal.planned import planned
 from portal.rights.models import SubjectRequest
-from portal.rights.values import UNDECIDED_STATES, Kind, OpenedBy, State, StepState
+from portal.rights.values import CLOSED_STATES, UNDECIDED_STATES, Kind, OpenedBy, State, StepState
 
 # Corrections, complaints and objections say different things about the same data, so each is answered for itself.
 JOINABLE = frozenset({Kind.ACCESS, Kind.PORTABILITY, Kind.ERASURE, Kind.RESTRICTION})
+STILL_OPEN = "SELECT 1 FROM rights_subjectrequest WHERE subject_id = %s AND kind = %s AND state <> ALL (%s) LIMIT 1"
+JOINED = "SELECT opener_id FROM rights_subjectrequest WHERE joined_to_id = %s AND state <> %s"
 NARROWS = ("categories", "sources", "apps", "collectors")
 
 
@@ -42,12 +47,18 @@ def first(wanted: SubjectRequest, at_once: bool) -> SubjectRequest | None:
     """
     if wanted.kind not in JOINABLE:
         return None
+    if not planned("daylight_same", ("uuid", "text", "text[]"), STILL_OPEN, _named_by(wanted)):
+        return None
     same = {
         name: getattr(wanted, name) for name in ("kind", "subject_id", "account", "purpose_key", "format", "not_before")
     }
     open_ones = SubjectRequest.objects.select_for_update().open().filter(joined_to=None, **same)
     fits = (each for each in open_ones.order_by("opened_at") if _answers(each, wanted, at_once))
     return next(fits, None)
+
+
+def _named_by(wanted: SubjectRequest) -> list[Any]:
+    return [wanted.subject_id, wanted.kind, [str(each) for each in CLOSED_STATES]]
 
 
 def _answers(found: SubjectRequest, wanted: SubjectRequest, at_once: bool) -> bool:
@@ -98,8 +109,8 @@ def heir_of(taken_back: SubjectRequest) -> SubjectRequest | None:
 
 def openers(request: SubjectRequest) -> set[str]:
     """Return who asked for it: its own opener, and those of the requests that stand as it stands."""
-    joined = request.joined.exclude(state=State.WITHDRAWN)
-    return {request.opener_id, *joined.values_list("opener_id", flat=True)}
+    joined = planned("daylight_openers", ("uuid", "text"), JOINED, [request.pk, State.WITHDRAWN])
+    return {request.opener_id, *(opener for (opener,) in joined)}
 
 
 def every(request: SubjectRequest) -> list[SubjectRequest]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
 from django.core import serializers
+from django.core.serializers.json import DjangoJSONEncoder
 
 from consent import journal
 from portal.rights.models import SubjectRequest
@@ -23,7 +25,12 @@ def keep_saved(row: SubjectRequest) -> None:
     """Do so with a row that the caller holds locked, or has made, and has just saved: the database has no other."""
     # Of somebody who was forgotten, or never had an account, there is no key to seal it under.
     with suppress(KeyGone):
-        journal.append(KIND, {"subject_id": str(row.subject_id), "row": serializers.serialize("json", [row])})
+        journal.append(KIND, {"subject_id": str(row.subject_id), "row": _written(row)})
+
+
+def _written(row: SubjectRequest) -> str:
+    """Return what `serialize("json")` returns, which writes into a file piece by piece."""
+    return json.dumps(serializers.serialize("python", [row]), cls=DjangoJSONEncoder, ensure_ascii=False)
 
 
 def put_back(facts: dict[str, Any]) -> SubjectRequest | None:

@@ -17,14 +17,20 @@ from portal.audit import trail
 from portal.audit.values import Action, Actor
 from portal.people.models import Employee
 from portal.people.subjects import find
+from portal.planned import planned
 from portal.rights import deadlines, holding, joining, kept, plans
 from portal.rights.cases.values import LONGEST_NAME, Channel, channel_of
-from portal.rights.models import StepRun, SubjectRequest
+from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind, NotAllowed, OpenedBy, State
 
 ONE_AT_A_TIME = """
 SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), e.jurisdiction, e.time_zone
 FROM (SELECT %s::uuid AS id) one LEFT JOIN people_employee e ON e.id = one.id
+"""
+PLAN = """
+INSERT INTO rights_steprun (request_id, position, name, state, cursor, done, total)
+SELECT %s, place - 1, name, 'pending', '{}', 0, 0 FROM unnest(%s) WITH ORDINALITY AS step(name, place)
+ON CONFLICT DO NOTHING
 """
 DOUBLE_CLICK = timedelta(seconds=10)
 SKEW = timedelta(minutes=5)
@@ -162,13 +168,7 @@ def _first_state(request: SubjectRequest) -> State:
 
 
 def plan(request: SubjectRequest) -> None:
-    StepRun.objects.bulk_create(
-        [
-            StepRun(request=request, position=position, name=name)
-            for position, name in enumerate(plans.names_for(request))
-        ],
-        ignore_conflicts=True,
-    )
+    planned("daylight_plan", ("uuid", "text[]"), PLAN, [request.pk, plans.names_for(request)])
 
 
 def act(action: Action, request: SubjectRequest, by: Actor, *, once: bool = False, **facts: str) -> None:

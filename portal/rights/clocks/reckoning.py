@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.people.models import Employee
 from portal.people.subjects import find
+from portal.planned import planned
 from portal.rights import deadlines
 from portal.rights.clocks.models import Clarification, MoreTime
 from portal.rights.clocks.values import Question
@@ -17,6 +18,7 @@ from portal.rights.models import SubjectRequest
 from portal.rights.opening import set_deadline
 from portal.rights.values import OpenedBy, State
 
+OPEN_QUESTION = "SELECT 1 FROM clocks_clarification WHERE request_id = %s AND ended_at IS NULL"
 WAITS = (State.RECEIVED, State.ACKNOWLEDGED, State.IN_REVIEW, State.EXTENDED)
 
 
@@ -62,6 +64,8 @@ def recount(request: SubjectRequest) -> bool:
 
 def drop(request: SubjectRequest) -> None:
     """End an open question that a decision makes needless; its days until now stay out of the count."""
+    if not planned("daylight_questions", ("uuid",), OPEN_QUESTION, [request.pk]):
+        return
     if Clarification.objects.filter(request=request).open().update(ended_at=timezone.now()):
         recount(request)
 

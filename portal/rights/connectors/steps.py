@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.planned import planned
 from portal.register.models import Store
 from portal.rights import bundle
 from portal.rights.connectors import asking
@@ -17,6 +18,7 @@ from portal.rights.models import SubjectRequest
 from portal.rights.opendsr.reading import stamp
 from portal.rights.values import Cursor, Wait
 
+ASKED_FOR = "SELECT 1 FROM register_store WHERE asked_for ? %s LIMIT 1"
 NAMES = ("ask_stores", "await_stores")
 
 
@@ -26,6 +28,8 @@ def covered(request: SubjectRequest) -> list[Store]:
     One for everything is meant for all. One about purposes is meant for a system that holds nothing but for these. No
     system can narrow what it is asked to some days, devices or categories, so that such a request is for none.
     """
+    if not planned("daylight_stores", ("text",), ASKED_FOR, [request.kind]):
+        return []
     stores = Store.objects.filter(asked_for__contains=str(request.kind)).order_by("key")
     if not request.scope:
         return list(stores)
