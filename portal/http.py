@@ -10,6 +10,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from csp.utils import build_policy
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
@@ -186,10 +187,12 @@ class SecurityHeaders:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        # The same for every answer, so that it is put together once.
+        self.always = {"Content-Security-Policy": build_policy(), **self.ALWAYS}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        for name, value in self.ALWAYS.items():
+        for name, value in self.always.items():
             response.setdefault(name, value)
         if not request.path.startswith("/static/"):
             response.setdefault("Cache-Control", "no-store")

@@ -191,7 +191,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "portal.http.SecurityHeaders",
     "portal.events.cors.CollectorOrigins",
     "portal.http.ApiProblems",

@@ -31,3 +31,10 @@ def test_a_database_that_does_not_answer_is_said_and_is_no_mistake_of_ours(clien
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "did not answer" in answer.content.decode()
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.django_db(databases=["default", "keys"])
+@pytest.mark.parametrize("address", ["/healthz", "/accounts/login/", "/api/v1/permissions?source=agent", "/nowhere"])
+def test_every_answer_says_what_a_browser_may_load(client, address):
+    parts = client.get(address)["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(parts)
