@@ -41,6 +41,7 @@ SELECT l.idx, l.entry, o.subject_id, o.sealed
 FROM consent_ledgerleaf l LEFT JOIN consent_opening o ON o.leaf_idx = l.idx
 WHERE l.idx >= %s AND l.idx < %s ORDER BY l.idx
 """
+WAITING = "SELECT id, kind, subject_id, sealed FROM consent_journalline ORDER BY id LIMIT %s"
 # What the database knows of the journal, and how many leaves it has, at one moment.
 KNOWN = """
 SELECT coalesce(s.journalled, 0), coalesce(s.journal_end, 0), coalesce(s.recovering, false), coalesce(h.size, 0)
@@ -217,6 +218,8 @@ def know(end: int, **more: Any) -> None:
 def _is_foreign(start: int) -> bool:
     """Return whether a line behind this place is neither a leaf of this tree nor one whose row still waits."""
     lines = [line for _end, line in outside.placed(path(), start) if line]
+    if not lines:
+        return False
     leaves = {line.get("idx"): line.get("entry") for line in lines if line.get("kind") == LEAF}
     mine = LedgerLeaf.objects.filter(idx__in=leaves).values_list("idx", "entry")
     if {idx: _text(entry) for idx, entry in mine} != leaves:
@@ -284,7 +287,7 @@ def _write(there: int, wanted: int, known: LedgerState | None) -> None:
     # The last leaves and the first lines wait for the disk together.
     leaves = [line for first, end in missing[-1:] for line in _leaf_lines(first, end)]
     while True:
-        waiting = list(JournalLine.objects.order_by("pk")[:CHUNK])
+        waiting = _waiting()
         if lines := [*leaves, *(_other_line(row, max(there, wanted)) for row in waiting)]:
             outside.append(path(), lines)
         # Who commits a line from here on writes it: whatever else waits was read.
@@ -294,6 +297,12 @@ def _write(there: int, wanted: int, known: LedgerState | None) -> None:
         _settle([row.pk for row in waiting], effective, known)
         if last:
             return
+
+
+def _waiting() -> list[JournalLine]:
+    with connections[router.db_for_write(JournalLine)].cursor() as cursor:
+        cursor.execute(WAITING, [CHUNK])
+        return [JournalLine(*row) for row in cursor.fetchall()]
 
 
 def _settle(written: list[int], effective: int | None, known: LedgerState | None) -> None:

@@ -13,7 +13,7 @@ from portal.vault import objects
 BEFORE, AFTER = "before", "after"
 MOMENTS = [BEFORE, AFTER]
 # What a worker writes of a request in one statement commits with it.
-COMMITS = [(BaseDatabaseWrapper, "_commit"), (leases, "record"), (leases, "in_one")]
+COMMITS = [(BaseDatabaseWrapper, "_commit"), (leases, "record"), (leases, "write"), (leases, "in_one")]
 OBJECT_CALLS = [(objects, name) for name in ("put", "get", "open_read", "delete", "names")]
 
 

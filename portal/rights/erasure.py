@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from consent import actions as decisions
@@ -23,7 +22,7 @@ from portal.audit.values import SYSTEM, Action
 from portal.events import devices, ingest, rewrite
 from portal.register.models import Source
 from portal.register.values import Kind as SourceKind
-from portal.rights import bundle, certificate, expiry, holding, stores
+from portal.rights import bundle, certificate, expiry, holding, leases, stores
 from portal.rights.models import Bundle, StepRun, SubjectRequest
 from portal.rights.retention.models import Run
 from portal.rights.values import Cursor, Fenced, StepFailed, StepState, Wait
@@ -47,7 +46,7 @@ def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
             if row.key_epoch != cursor["old"]:
                 return {}
             _put_up(request, row, cursor["new"])
-        StepRun.objects.filter(request=request, name="fence").update(state=StepState.DONE)
+        leases.done(request, "fence")
     return None
 
 
@@ -157,9 +156,8 @@ def _count_without(request: SubjectRequest, tally: dict[str, Any]) -> None:
 def _keep(request: SubjectRequest, tally: dict[str, Any]) -> None:
     """Write the tally, as only the newest token may; raises Fenced."""
     sealed = request.sealed("tally", tally)
-    if not SubjectRequest.objects.held(request).update(sealed_tally=sealed):
+    if not leases.write(request, "sealed_tally = %(tally)s", tally=sealed):
         raise Fenced
-    request.sealed_tally = sealed
 
 
 def _tally(request: SubjectRequest) -> dict[str, Any]:
@@ -256,8 +254,7 @@ def write_journal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         "tally": _tally(request),
     }
     with request.fenced():
-        step = StepRun.objects.filter(request=request, name="write_journal").exclude(state=StepState.DONE)
-        if step.update(state=StepState.DONE):
+        if leases.done(request, "write_journal"):
             journal.append("erasure", facts)
     return None
 
@@ -266,9 +263,7 @@ def await_renewal(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Wait until all keys are wrapped anew, so that copies of `keys` from before open nothing."""
     if request.waiting_since is None:
         # A renewal counts those only that wait: there was none for this one yet.
-        SubjectRequest.objects.held(request).filter(waiting_since=None).update(waiting_since=Now())
-    elif not request.renewed:
-        request.refresh_from_db(fields=["renewed"])
+        leases.write(request, "waiting_since = statement_timestamp()")
     if not request.renewed:
         raise Wait(min(POLL_SECONDS, max(1, settings.KEK_RENEWAL_SECONDS)))
     return None

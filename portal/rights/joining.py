@@ -109,10 +109,15 @@ def heir_of(taken_back: SubjectRequest) -> SubjectRequest | None:
 
 def openers(request: SubjectRequest) -> set[str]:
     """Return who asked for it: its own opener, and those of the requests that stand as it stands."""
-    joined = planned("daylight_openers", ("uuid", "text"), JOINED, [request.pk, State.WITHDRAWN])
-    return {request.opener_id, *(opener for (opener,) in joined)}
+    return {request.opener_id, *_joined(request)}
 
 
 def every(request: SubjectRequest) -> list[SubjectRequest]:
     """Return a request and those joined to it that stand as it stands."""
-    return [request, *request.joined.exclude(state=State.WITHDRAWN)]
+    return [request, *(request.joined.exclude(state=State.WITHDRAWN) if _joined(request) else ())]
+
+
+def _joined(request: SubjectRequest) -> list[str]:
+    """Return who opened what was joined to it: nearly always nobody, and this is asked at the end of each request."""
+    rows = planned("daylight_openers", ("uuid", "text"), JOINED, [request.pk, State.WITHDRAWN])
+    return [opener for (opener,) in rows]

@@ -104,6 +104,9 @@ PROGRESS = """
       FROM rights_steprun WHERE request_id = %s
 """
 
+# When the same was asked for last.
+ASKED_AGAIN = "SELECT max(opened_at) FROM rights_subjectrequest WHERE joined_to_id = %s AND scope = %s::jsonb"
+
 
 class SubjectRequest(models.Model):
     """One thing that a person asked for, and the lease of the worker that does it."""
@@ -162,6 +165,8 @@ class SubjectRequest(models.Model):
     # The same was asked before and is still open: that one answers both.
     joined_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="joined")
     certificate_checked_at = models.DateTimeField(null=True, blank=True)
+    # No column: why nothing may be worked at, as the worker that has it read it with the row.
+    closed_reason = ""
 
     objects = SubjectRequestQuerySet.as_manager()
 
@@ -240,8 +245,10 @@ class SubjectRequest(models.Model):
     @property
     def asked_ms(self) -> int:
         """Return up to when data is meant: until the same was asked for last."""
-        again = self.joined.filter(scope=self.scope).values_list("opened_at", flat=True)
-        return milliseconds(max([self.opened_at, *again]))
+        with connection.cursor() as cursor:
+            cursor.execute(ASKED_AGAIN, [self.pk, json.dumps(self.scope)])
+            (again,) = cursor.fetchone()
+        return milliseconds(max(self.opened_at, again or self.opened_at))
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
@@ -19,6 +18,20 @@ from portal.vault import kek
 
 NIGHT = timedelta(hours=1)
 CHUNK = 1000
+# A night's deletions are renewed for together, once nobody works at one; but not for longer than an hour.
+DUE = """
+WITH times AS (
+SELECT statement_timestamp() AS at, statement_timestamp() - make_interval(secs => %(wait)s) AS long_ago)
+SELECT EXISTS (
+           SELECT FROM rights_subjectrequest
+            WHERE state = 'processing' AND renewed = '' AND waiting_since <= long_ago)
+    OR EXISTS (
+           SELECT FROM retention_run
+            WHERE waiting_since <= long_ago
+              AND (waiting_since <= at - %(night)s
+                   OR NOT EXISTS (SELECT FROM retention_run WHERE state = 'running' AND lease_until > at)))
+  FROM times
+"""
 LOCK = "daylight: one renewal at a time"
 
 
@@ -31,14 +44,9 @@ def renew_if_due() -> list[UUID]:
 
 
 def _due() -> bool:
-    long_ago = Now() - timedelta(seconds=settings.KEK_RENEWAL_SECONDS)
-    if SubjectRequest.objects.awaiting_renewal().filter(waiting_since__lte=long_ago).exists():
-        return True
-    over = Run.objects.awaiting_renewal().filter(waiting_since__lte=long_ago)
-    # A night's deletions are renewed for together, once nobody works at one; but not for longer than this.
-    if Run.objects.running().filter(lease_until__gt=Now()).exists():
-        over = over.filter(waiting_since__lte=Now() - NIGHT)
-    return over.exists()
+    with connection.cursor() as cursor:
+        cursor.execute(DUE, {"wait": settings.KEK_RENEWAL_SECONDS, "night": NIGHT})
+        return bool(cursor.fetchone()[0])
 
 
 @contextmanager

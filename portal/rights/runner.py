@@ -13,7 +13,6 @@ from django.db import DatabaseError
 from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from consent import ledger
 from consent.values import Closed
 from portal.rights import leases, plans, progress
 from portal.rights.models import StepRun, SubjectRequest
@@ -72,8 +71,8 @@ def _chunk(request: SubjectRequest, until: float) -> bool:
     if run is None:
         return _finish(request)
     # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
-    if reason := ledger.closed():
-        raise Closed(reason)
+    if request.closed_reason:
+        raise Closed(request.closed_reason)
     step = plans.step(request.plan_name, run.name)
     return record(request, run, step(request, run.cursor), until)
 
@@ -83,9 +82,8 @@ def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: 
 
     Raises Fenced if somebody else has taken over.
     """
-    others = StepRun.objects.filter(request=request).exclude(pk=run.pk).exclude(state=StepState.DONE)
     left = cursor is not None or any(each.state != StepState.DONE for each in request.steps.all() if each.pk != run.pk)
-    if not left and not others.exists():
+    if not left and not _others_left(request, run):
         return _finish(request, run)
     # A step of an earlier release may have begun another one anew: the next turn reads them again.
     stays = left and time.monotonic() < until
@@ -93,11 +91,14 @@ def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: 
     return True
 
 
+def _others_left(request: SubjectRequest, run: StepRun) -> bool:
+    return request.steps.exclude(pk=run.pk).exclude(state=StepState.DONE).exists()
+
+
 def _finish(request: SubjectRequest, last: StepRun | None = None) -> bool:
     with request.fenced():
         if last is not None:
-            total = max(last.total, 1)
-            StepRun.objects.filter(pk=last.pk).update(state=StepState.DONE, done=total, total=total)
+            leases.done(request, last.name)
         progress.finish(request)
     return False
 

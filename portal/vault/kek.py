@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,10 @@ from portal.vault.models import SubjectKey
 
 KEYS = "keys"
 CHUNK = 2000
+STALE = """
+SELECT id, wrapped, subject_id, kind, epoch FROM vault_subjectkey WHERE kek_id <> %s ORDER BY id LIMIT %s FOR UPDATE
+"""
+LEFT = "SELECT FROM vault_subjectkey WHERE kek_id <> %s LIMIT 1"
 # Built by the ORM, a row's own value in each line of it, this took ten times as long as all the rest.
 REWRAPPED = """
 UPDATE vault_subjectkey k SET kek_id = %s, wrapped = fresh.wrapped
@@ -105,26 +109,33 @@ def _introduce() -> Key:
 
 def _rewrap_some(fresh: Key) -> bool:
     with unrenewed():
-        return _rewrap(fresh, CHUNK) > 0
+        return _rewrap(fresh, CHUNK) == CHUNK
 
 
 def _rewrap(fresh: Key, most: int) -> int:
-    stale = SubjectKey.objects.not_under(fresh.id.hex()).select_for_update().order_by("pk")[:most]
-    rows = list(stale)
-    for row in rows:
-        wrap(fresh, row, unwrap(row))
+    """Wrap some keys anew, all that is asked of a row done here at once: there are two of each person."""
+    rows = _fetched(STALE, fresh.id.hex(), most)
+    held = kekfile.read(settings.KEK_FILES).keys if rows else {}
+    anew = [_anew(held, fresh, wrapped, aad("subject-key", *place)) for _pk, wrapped, *place in rows]
     if rows:
-        _execute(REWRAPPED, fresh.id.hex(), [row.pk for row in rows], [row.wrapped for row in rows])
+        _execute(REWRAPPED, fresh.id.hex(), [row[0] for row in rows], anew)
     return len(rows)
+
+
+def _anew(held: Mapping[bytes, Key], fresh: Key, wrapped: bytes, place: bytes) -> bytes:
+    old = held.get(key_id_of(wrapped))
+    if old is None:
+        raise UnknownKek(key_id_of(wrapped).hex())
+    return seal(fresh, open_sealed(old, wrapped, place), place)
 
 
 def _settle(fresh: Key) -> None:
     """With every other writer out: re-wrap what came in meanwhile, prove that none is left, copy the keyring."""
     with transaction.atomic(using=KEYS, durable=True):
         _execute("SELECT pg_advisory_xact_lock(%s)", WRAPPING)
-        while _rewrap(fresh, CHUNK):
+        while _rewrap(fresh, CHUNK) == CHUNK:
             pass
-        if SubjectKey.objects.not_under(fresh.id.hex()).exists():
+        if _fetched(LEFT, fresh.id.hex()):
             message = "a key is still wrapped by an old key-encryption key"
             raise RuntimeError(message)
         keyring.write_fresh()
@@ -143,6 +154,12 @@ def _one_at_a_time() -> Iterator[None]:
 def _execute(sql: str, *given: Any) -> None:
     with connections[KEYS].cursor() as cursor:
         cursor.execute(sql, given)
+
+
+def _fetched(sql: str, *given: Any) -> list[tuple[Any, ...]]:
+    with connections[KEYS].cursor() as cursor:
+        cursor.execute(sql, given)
+        return cursor.fetchall()
 
 
 def _place(row: SubjectKey) -> bytes:

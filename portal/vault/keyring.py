@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connections, router
 
 from portal.vault import kekfile
 from portal.vault.files import make_folder, sync_directory, write_atomically
@@ -22,6 +23,20 @@ from portal.vault.models import KeyList, SubjectKey
 
 Row = SubjectKey | KeyList
 CHUNK = 1000
+
+# A line of each row, as `_line` makes it of one; the newlines that encode() puts into long texts are taken out.
+LINES = (
+    """
+    SELECT json_build_object('key', json_build_array(
+               subject_id, kind, epoch, kek_id, translate(encode(wrapped, 'base64'), E'\\n', '')))::text || E'\\n'
+      FROM vault_subjectkey ORDER BY id
+    """,
+    """
+    SELECT json_build_object('list', json_build_array(
+               subject_id, epoch, month, translate(encode(sealed, 'base64'), E'\\n', '')))::text || E'\\n'
+      FROM vault_keylist ORDER BY id
+    """,
+)
 
 
 class NotEmpty(Exception):
@@ -56,7 +71,7 @@ def append_gone(subject_id: UUID, *, epoch: int | None) -> None:
 
 def write_fresh() -> None:
     """Replace the copy by what the database now holds; the caller keeps every other writer out."""
-    write_atomically(path(), map(_line, _all_rows()))
+    write_atomically(path(), _all_lines())
 
 
 def write_to(target: Path) -> int:
@@ -138,6 +153,17 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _all_rows() -> Iterator[Row]:
     yield from SubjectKey.objects.order_by("pk").iterator(CHUNK)
     yield from KeyList.objects.order_by("pk").iterator(CHUNK)
+
+
+def _all_lines() -> Iterator[bytes]:
+    """Yield the lines of all rows as the database spells them: nothing here touches a row but to write it."""
+    connection = connections[router.db_for_read(SubjectKey)]
+    for statement in LINES:
+        with connection.chunked_cursor() as cursor:
+            cursor.itersize = CHUNK
+            cursor.execute(statement)
+            for (line,) in cursor:
+                yield line.encode()
 
 
 def _dumps(entry: dict[str, Any]) -> bytes:

@@ -83,7 +83,7 @@ def begin_epoch(subject_id: UUID, current: int, touched: Collection[Name]) -> in
         made = []
         if new not in held:
             lists.insert_keys(wrapping_key, [SubjectKey(subject_id=subject_id, kind=SubjectKey.Kind.DATA, epoch=new)])
-            made = list(SubjectKey.objects.data(subject_id).filter(epoch=new).select_for_update(no_key=True))
+            made = lists.lock_data_rows(subject_id, new)
             held[new] = kek.unwrap(made[0])
         _entries, rows = _with_names(subject_id, new, held[new], _by_month(touched))
         keyring.append([*made, *rows])
@@ -115,8 +115,8 @@ def carry_over(subject_id: UUID, old: int, new: int, dropped: Collection[Name]) 
 def destroy_epoch(subject_id: UUID, old: int) -> None:
     """Forget an epoch's data key and lists; safe to repeat. Raises OnlyEpoch for the newest."""
     with kek.unrenewed():
-        rows = list(SubjectKey.objects.data(subject_id).select_for_update().order_by("pk"))
-        if any(row.epoch == old for row in rows) and not any(row.epoch > old for row in rows):
+        there = {row.epoch for row in lists.lock_data_rows(subject_id)}
+        if old in there and max(there) == old:
             raise OnlyEpoch
         lists.remove(subject_id, old)
     cache.forget_epochs(subject_id)
@@ -149,7 +149,7 @@ def drop(subject_id: UUID, month: str, name: str) -> None:
 def _evidence(subject_id: UUID) -> Key:
     known = cache.known(subject_id)
     if known.evidence is None:
-        known.evidence = lists.open_one(SubjectKey.objects.evidence(subject_id))
+        known.evidence = lists.evidence_key(subject_id)
     return known.evidence
 
 
@@ -171,11 +171,10 @@ def _among(rings: dict[int, Ring], month: str, key_id: bytes) -> Key | None:
 
 def _load_month(subject_id: UUID, month: str) -> dict[int, Ring]:
     """Read one month's lists of every epoch; what was destroyed meanwhile goes from the cache as well."""
-    opened = lists.open_rows(SubjectKey.objects.data(subject_id))
-    rows = {row.epoch: row for row in KeyList.objects.filter(subject_id=subject_id, month=month)}
+    opened, rows = lists.data_keys(subject_id), lists.of_month(subject_id, month)
     known = cache.known(subject_id)
     held = known.rings
-    known.rings = {epoch: held.get(epoch) or Ring(key) for (_kind, epoch), key in opened.items()}
+    known.rings = {epoch: held.get(epoch) or Ring(key) for epoch, key in opened.items()}
     for epoch, ring in known.rings.items():
         if epoch in rows:
             ring.lists[month] = lists.open_list(rows[epoch], ring.data_key)

@@ -14,7 +14,7 @@ from django.db import connections
 
 from portal.vault import cache, kek, kekfile, keyring, keys, lists
 from portal.vault.cipher import aad
-from portal.vault.models import KeyList, SubjectKey, SubjectKeyQuerySet
+from portal.vault.models import KeyList, SubjectKey
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 MONTH, DAY = "2026-11", "2026-11-20"
@@ -109,7 +109,7 @@ def test_killed_before_any_step_everything_opens_and_the_next_renewal_finishes(p
         keys.make_person(late)
         people[late] = keys.seal_for(late, 1, MONTH, DAY, late.bytes, PLACE)
         assert_each_copy_alone_opens({late: people[late]})
-    assert killed >= 3
+    assert killed >= 2
     assert_finished()
     assert_all_open(people)
 
@@ -161,23 +161,18 @@ def test_a_row_read_before_a_renewal_is_read_again(people):
     assert_all_open(people)
 
 
-class OvertakenQuerySet(SubjectKeyQuerySet):
-    """A reader whose rows are re-wrapped, and the old key thrown away, before it comes to unwrap them."""
-
-    renewals = 0
-
-    def __iter__(self):
-        rows = list(super().__iter__())
-        if OvertakenQuerySet.renewals == 0:
-            OvertakenQuerySet.renewals += 1
-            kek.renew()
-        return iter(rows)
-
-
 def test_a_reader_that_a_renewal_overtakes_reads_again(people):
-    found = lists.open_rows(OvertakenQuerySet(SubjectKey).data(next(iter(people))))
-    assert OvertakenQuerySet.renewals == 1
-    assert list(found) == [("data", 1)]
+    read = []
+
+    def overtaken():
+        """Read rows that are re-wrapped, and the old key thrown away, before anybody comes to unwrap them."""
+        read.append(list(SubjectKey.objects.data(next(iter(people)))))
+        if len(read) == 1:
+            kek.renew()
+        return read[-1]
+
+    assert list(lists.open_rows(overtaken)) == [("data", 1)]
+    assert len(read) == 2
 
 
 def test_keys_made_while_it_renews_are_neither_lost_nor_left_behind_and_destroyed_ones_stay_so(people):
