@@ -57,7 +57,8 @@ class Life:
 
     def record(self, turn):
         for each in self.people:
-            events = make_events(at(2 + turn % 3, (6 + turn) % 24, turn))
+            # Far enough from midnight that the day is the same where they live.
+            events = make_events(at(2 + turn % 3, 6 + turn % 12, turn))
             kept = [event for event in events if not self.is_erased(each, event["t"], event["type"])]
             assert store(each, events).stored == len(kept)
             self.wanted[each.pk].update((event["t"], event["type"]) for event in kept)
