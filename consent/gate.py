@@ -44,6 +44,9 @@ WITH held AS (SELECT subject_id FROM consent_gate WHERE grants ? %s ORDER BY sub
 UPDATE consent_gate g SET grants = g.grants - %s, version = g.version + 1 FROM held WHERE g.subject_id = held.subject_id
 """
 HOLD = READ + "FOR SHARE OF g"
+FIELDS = [field.attname for field in Gate._meta.concrete_fields]
+READ_ALL = " ".join(["SELECT", ", ".join(FIELDS), "FROM consent_gate WHERE subject_id = %s"])
+AS_JSON = ("grants", "pauses", "restrictions", "fences")
 
 
 def read(subject_id: UUID) -> GateState | None:
@@ -56,9 +59,27 @@ def hold(subject_id: UUID) -> GateState | None:
     return _state(subject_id, HOLD)
 
 
+def row(subject_id: UUID) -> Gate:
+    """Return the whole row; raises Gate.DoesNotExist."""
+    return _row(subject_id, READ_ALL)
+
+
 def hold_exclusive(subject_id: UUID) -> Gate:
     """Lock the row for a change; raises Gate.DoesNotExist."""
-    return Gate.objects.select_for_update().get(subject_id=subject_id)
+    return _row(subject_id, READ_ALL + " FOR UPDATE")
+
+
+def _row(subject_id: UUID, sql: str) -> Gate:
+    connection = connections[router.db_for_write(Gate)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [subject_id])
+        values = cursor.fetchone()
+    if values is None:
+        raise Gate.DoesNotExist
+    found = Gate.from_db(connection.alias, FIELDS, values)
+    for name in AS_JSON:
+        setattr(found, name, json.loads(getattr(found, name)))
+    return found
 
 
 def lock(subject_ids: Sequence[UUID]) -> list[Gate]:

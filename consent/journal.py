@@ -41,12 +41,15 @@ SELECT l.idx, l.entry, o.subject_id, o.sealed
 FROM consent_ledgerleaf l LEFT JOIN consent_opening o ON o.leaf_idx = l.idx
 WHERE l.idx >= %s AND l.idx < %s ORDER BY l.idx
 """
+ADD = "INSERT INTO consent_journalline (kind, subject_id, sealed) VALUES (%s, %s, %s)"
 WAITING = "SELECT id, kind, subject_id, sealed FROM consent_journalline ORDER BY id LIMIT %s"
-# What the database knows of the journal, and how many leaves it has, at one moment.
+# What the database knows of the journal, how many leaves it has, and the lines that wait, at one moment.
 KNOWN = """
-SELECT coalesce(s.journalled, 0), coalesce(s.journal_end, 0), coalesce(s.recovering, false), coalesce(h.size, 0)
+SELECT coalesce(s.journalled, 0), coalesce(s.journal_end, 0), coalesce(s.recovering, false), coalesce(h.size, 0),
+       l.id, l.kind, l.subject_id, l.sealed
 FROM (SELECT %s AS id) only_row
 LEFT JOIN consent_ledgerstate s ON s.id = only_row.id LEFT JOIN consent_ledgerhead h ON h.id = only_row.id
+LEFT JOIN (SELECT * FROM consent_journalline ORDER BY id LIMIT %s) l ON true ORDER BY l.id
 """
 # Lines that are in the file go, and how far it is known moves, in one commit: a crash before it writes a line twice,
 # and the key tells who reads that it is the same.
@@ -82,9 +85,7 @@ def append(kind: str, payload: dict[str, Any]) -> None:
 def _wait(kind: str, payload: dict[str, Any]) -> None:
     subject_id = UUID(str(payload["subject_id"]))
     data = json.dumps(payload, separators=(",", ":"), default=str).encode()
-    JournalLine.objects.create(
-        kind=kind, subject_id=subject_id, sealed=installed.sealer.seal(subject_id, data, line_aad(kind))
-    )
+    _add(kind, subject_id, installed.sealer.seal(subject_id, data, line_aad(kind)))
 
 
 def opened(line: Line) -> dict[str, Any]:
@@ -135,7 +136,12 @@ def _append_open(kind: str, facts: dict[str, Any]) -> None:
 
 
 def _wait_open(kind: str, facts: dict[str, Any]) -> None:
-    JournalLine.objects.create(kind=kind, subject_id=NOBODY, sealed=json.dumps(facts, default=str).encode())
+    _add(kind, NOBODY, json.dumps(facts, default=str).encode())
+
+
+def _add(kind: str, subject_id: UUID, sealed: bytes) -> None:
+    with connections[router.db_for_write(JournalLine)].cursor() as cursor:
+        cursor.execute(ADD, [kind, subject_id, sealed])
 
 
 def waiting_facts(sealed: bytes | memoryview) -> dict[str, Any]:
@@ -187,21 +193,24 @@ def catch_up() -> int:
     Safe to run at any time, from anywhere; raises OSError when the journal cannot be written.
     """
     with alone():
-        known, wanted = _known()
+        known, wanted, waiting = _known()
         if outside.size(path()) < known.journal_end:
             _say_again()
+            waiting = _waiting()
         foreign = known.recovering or _is_foreign(known.journal_end)
         there = size()
-        _write(there, wanted, None if foreign else known)
+        _write(there, wanted, waiting, None if foreign else known)
     return max(there, wanted)
 
 
-def _known() -> tuple[LedgerState, int]:
-    """Return how far this database knows the journal, and how many leaves it has itself."""
+def _known() -> tuple[LedgerState, int, list[JournalLine]]:
+    """Return how far this database knows the journal, how many leaves it has itself, and the first lines that wait."""
     with connections[router.db_for_write(LedgerState)].cursor() as cursor:
-        cursor.execute(KNOWN, [ONLY_ROW])
-        journalled, end, recovering, leaves = cursor.fetchone()
-    return LedgerState(journalled=journalled, journal_end=end, recovering=recovering), leaves
+        cursor.execute(KNOWN, [ONLY_ROW, CHUNK])
+        rows = cursor.fetchall()
+    journalled, end, recovering, leaves = rows[0][:4]
+    waiting = [JournalLine(*row[4:]) for row in rows if row[4] is not None]
+    return LedgerState(journalled=journalled, journal_end=end, recovering=recovering), leaves, waiting
 
 
 def know(end: int, **more: Any) -> None:
@@ -276,8 +285,8 @@ def _text(data: bytes | memoryview) -> str:
     return base64.b64encode(data).decode()
 
 
-def _write(there: int, wanted: int, known: LedgerState | None) -> None:
-    """Write the leaves that the file lacks and all lines that wait, and let them take effect.
+def _write(there: int, wanted: int, waiting: list[JournalLine], known: LedgerState | None) -> None:
+    """Write the leaves that the file lacks and all lines that wait, these first, and let them take effect.
 
     Without `known` nothing does: lines of another life of the database stand in the file.
     """
@@ -287,7 +296,6 @@ def _write(there: int, wanted: int, known: LedgerState | None) -> None:
     # The last leaves and the first lines wait for the disk together.
     leaves = [line for first, end in missing[-1:] for line in _leaf_lines(first, end)]
     while True:
-        waiting = _waiting()
         if lines := [*leaves, *(_other_line(row, max(there, wanted)) for row in waiting)]:
             outside.append(path(), lines)
         # Who commits a line from here on writes it: whatever else waits was read.
@@ -297,6 +305,7 @@ def _write(there: int, wanted: int, known: LedgerState | None) -> None:
         _settle([row.pk for row in waiting], effective, known)
         if last:
             return
+        waiting = _waiting()
 
 
 def _waiting() -> list[JournalLine]:

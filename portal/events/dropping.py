@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent import gate
 from portal.events import daybook, segments, volumes
 from portal.events.daybook import steadily
-from portal.events.models import Block, Segment
+from portal.events.models import Block
 from portal.events.sealing import Overtaken
 from portal.events.tally import DayTally, Month, Tally
 from portal.vault import objects
+
+SEGMENTS = "SELECT id, day, epoch FROM events_segment WHERE subject_id = %s AND day = ANY(%s) ORDER BY id FOR UPDATE"
+BLOCKS = """
+SELECT id, subject_id, day, epoch, receipt_id, body, counts, folded FROM events_block
+ WHERE subject_id = %s AND day = ANY(%s) ORDER BY id FOR UPDATE
+"""
+DROP = "DELETE FROM events_segment WHERE id = ANY(%s::bigint[])"
+
+
+class _Segment(NamedTuple):
+    pk: int
+    day: date
+    epoch: int
 
 
 def drop(
@@ -55,18 +69,22 @@ def _drop_month(
             raise Overtaken
         guard()
         volume = volumes.lock(subject_id, month, epoch)
-        rows = Segment.objects.for_subject(subject_id).filter(day__in=days)
-        sealed = list(rows.select_for_update().order_by("pk"))
-        waiting = Block.objects.for_subject(subject_id).filter(day__in=days)
-        found = list(waiting.select_for_update().order_by("pk"))
-        newer = {each.day for each in (*sealed, *found) if each.epoch >= epoch}
-        gone = set(days) - newer
+        sealed = [_Segment(*row) for row in _locked(SEGMENTS, subject_id, days)]
+        found = [Block(*row) for row in _locked(BLOCKS, subject_id, days)]
+        gone = set(days) - {each.day for each in (*sealed, *found) if each.epoch >= epoch}
         counted = volumes.opened(volume)
         _uncount(counted, gone, [block for block in found if block.day in gone], settle)
         volumes.write(volume, counted, epoch)
         volumes.discard([block for block in found if block.day in gone])
-        rows.filter(pk__in=[each.pk for each in sealed if each.day in gone]).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(DROP, [[each.pk for each in sealed if each.day in gone]])
     return gone
+
+
+def _locked(statement: str, subject_id: UUID, days: Collection[date]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [subject_id, list(days)])
+        return cursor.fetchall()
 
 
 def _uncount(

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from consent import gate, terms
 from consent.models import Decision, NoticeVersion, Purpose
 from consent.values import DecisionKind
 
+BESIDES = "SELECT FROM consent_decision WHERE subject_id = %s AND NOT purpose_key = ANY(%s::text[]) LIMIT 1"
 YES = frozenset({DecisionKind.GIVEN, DecisionKind.ACKNOWLEDGED})
 
 
@@ -29,6 +31,8 @@ def ended(subject_id: UUID, purposes: Collection[str] | None = None) -> dict[str
     """Return what has ended of these purposes: by a no, by retirement or by lapse. None stands for all of them."""
     state = gate.read(subject_id)
     standing = state.grants.keys() if state else ()
+    if not _answered_besides(subject_id, standing):
+        return {}
     decisions = Decision.objects.for_subject(subject_id).exclude(purpose_key__in=standing).order_by("leaf_idx")
     if purposes is not None:
         decisions = decisions.filter(purpose_key__in=purposes)
@@ -39,6 +43,13 @@ def ended(subject_id: UUID, purposes: Collection[str] | None = None) -> dict[str
     retired = dict(Purpose.objects.filter(pk__in=by_purpose).values_list("pk", "retired_at"))
     found = (_end(made, versions, retired.get(purpose)) for purpose, made in by_purpose.items())
     return {end.purpose: end for end in found if end is not None}
+
+
+def _answered_besides(subject_id: UUID, standing: Collection[str]) -> bool:
+    """Return whether there ever was an answer to another purpose: whoever has all in force has ended none."""
+    with connection.cursor() as cursor:
+        cursor.execute(BESIDES, [subject_id, list(standing)])
+        return cursor.fetchone() is not None
 
 
 def _versions(decisions: Iterable[Decision]) -> dict[tuple[str, str], NoticeVersion]:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from uuid import UUID
 
 import msgspec
+from django.db import connection
 
 from portal.events import hot
 from portal.events.gatekeeping import Front
@@ -18,6 +19,9 @@ from portal.vault import cipher, keys
 
 # Batches may arrive out of order; so many changes of window back, an event still finds its own.
 MOST_FRONTS = 200
+OF_PERSON = """
+SELECT id, subject_id, writer, source, month, epoch, sealed FROM events_lastfocus WHERE subject_id = %s ORDER BY id
+"""
 _decode = msgspec.msgpack.Decoder(list[Front]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -43,6 +47,13 @@ def bare(fronts: list[Front]) -> list[Front]:
         return [Front(0, hidden=True)]
     closed = sorted({purpose for front in fronts for purpose in (*front.shut, *front.out)})
     return [Front(0, shut=tuple(closed))] if closed else []
+
+
+def of(subject_id: UUID) -> list[LastFocus]:
+    """Return what is carried on of each of a person's collectors, still sealed."""
+    with connection.cursor() as cursor:
+        cursor.execute(OF_PERSON, [subject_id])
+        return [LastFocus(*row) for row in cursor.fetchall()]
 
 
 def opened(row: LastFocus) -> list[Front]:

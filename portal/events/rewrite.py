@@ -93,7 +93,7 @@ def touched(subject_id: UUID, scope: Scope) -> Touched:
 
 
 def _fronts(subject_id: UUID, scope: Scope) -> list[LastFocus]:
-    return [row for row in LastFocus.objects.for_subject(subject_id).order_by("pk") if _seen_by(row, scope)]
+    return [row for row in focus.of(subject_id) if _seen_by(row, scope)]
 
 
 def _seen_by(row: LastFocus, scope: Scope) -> bool:
@@ -248,7 +248,7 @@ def rewrite_volume(subject_id: UUID, month: str, scope: Scope, epoch: int, guard
             raise Overtaken
         guard()
         # Where there is no row, the last day of the month went whole, or it begins under the epoch's own key.
-        volume = Volume.objects.for_subject(subject_id).filter(month=month).select_for_update().first()
+        volume = volumes.locked(subject_id, month)
         if volume is not None:
             _rewrite_counts(volume, scope, epoch)
         _rewrite_fronts(subject_id, month, scope, epoch)
@@ -264,6 +264,9 @@ def _rewrite_counts(volume: Volume, scope: Scope, epoch: int) -> None:
 
 def _rewrite_fronts(subject_id: UUID, month: str, scope: Scope, epoch: int) -> None:
     """Of windows seen before, keep only whether the last one is hidden: what follows must still be dropped."""
+    # Rows made meanwhile are of the epoch that the gate row names, which the caller holds.
+    if not any(row.month == month and row.epoch < epoch for row in focus.of(subject_id)):
+        return
     rows = LastFocus.objects.for_subject(subject_id).filter(month=month, epoch__lt=epoch)
     for row in rows.select_for_update():
         fronts = focus.opened(row)

@@ -8,16 +8,19 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from consent.values import Scope
 from portal.events import blocks, focus, reading, segments
-from portal.events.models import Block, LastFocus
+from portal.events.models import Block
 from portal.events.values import CONTENT, UNKNOWN_APP
 from portal.vault import cipher, keys, objects
 
 # What cannot be opened yields nothing: that is what the erasure is for.
 SHUT = (keys.KeyGone, cipher.WrongKey, objects.Missing)
 Found = tuple[str, dict[str, Any]]
-
+# Nearly always all of a day is sealed.
+ANY_BLOCK = "SELECT FROM events_block WHERE subject_id = %s AND body <> '' LIMIT 1"
 
 BLOCKS, SEGMENTS, VOLUMES, FRONTS = "blocks", "segments", "volumes", "last apps in front"
 
@@ -55,6 +58,10 @@ def _sealed_rows(subject_id: UUID) -> Iterator[Found]:
 
 
 def _rows(subject_id: UUID) -> Iterator[Found]:
+    with connection.cursor() as cursor:
+        cursor.execute(ANY_BLOCK, [subject_id])
+        if cursor.fetchone() is None:
+            return
     for block in Block.objects.for_subject(subject_id).with_body().order_by("pk").iterator(100):
         yield from _block_rows(block.day, block)
 
@@ -100,7 +107,7 @@ def _only_for(purposes: str, scope: Scope) -> bool:
 
 
 def _fronts(subject_id: UUID, scope: Scope, asked_ms: int) -> Iterator[bool]:
-    for row in LastFocus.objects.for_subject(subject_id):
+    for row in focus.of(subject_id):
         try:
             fronts = focus.opened(row)
         except SHUT:

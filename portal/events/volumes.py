@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from consent import gate
@@ -15,6 +15,11 @@ from portal.events.tally import Month
 from portal.vault import cipher, keys
 
 MOST_BLOCKS = 500
+FIELDS = ("id", "subject_id", "month", "epoch", "version", "sealed")
+LOCK = """
+SELECT id, subject_id, month, epoch, version, sealed FROM events_volume
+ WHERE subject_id = %s AND month = %s FOR UPDATE
+"""
 
 
 def _bound(volume: Volume) -> bytes:
@@ -30,18 +35,26 @@ def opened(volume: Volume) -> Month:
 
 def lock(subject_id: UUID, month: str, epoch: int) -> Volume:
     """Return the month's row, made if need be and locked; the gate row must be held before."""
-    rows = Volume.objects.for_subject(subject_id).filter(month=month)
-    while (found := rows.select_for_update().first()) is None:
+    while (found := locked(subject_id, month)) is None:
         new = Volume(subject_id=subject_id, month=month, epoch=epoch, version=uuid4(), sealed=b"")
         Volume.objects.bulk_create([new], ignore_conflicts=True)
     return found
+
+
+def locked(subject_id: UUID, month: str) -> Volume | None:
+    """Return the month's row, locked, if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [subject_id, month])
+        row = cursor.fetchone()
+    return Volume.from_db(connection.alias, FIELDS, row) if row else None
 
 
 def write(volume: Volume, counted: Month, epoch: int) -> None:
     """Seal a month's counts under the epoch's key; a month without any has no row."""
     counted = {day: each for day, each in counted.items() if each}
     if not counted:
-        volume.delete()
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM events_volume WHERE id = %s", [volume.pk])
         return
     volume.epoch, volume.version = epoch, uuid4()
     data = tally.encode(counted)
@@ -56,8 +69,9 @@ def take_in(counted: Month, found: Iterable[Block]) -> None:
 
 def discard(found: Iterable[Block]) -> None:
     """Delete blocks whose counts are folded; from today on their receipts are all that is left of them."""
-    ids = [block.pk for block in found]
-    receipts = {block.receipt_id for block in found}
+    ids, receipts = [block.pk for block in found], {block.receipt_id for block in found}
+    if not ids:
+        return
     Block.objects.filter(pk__in=ids).delete()
     BatchReceipt.objects.filter(pk__in=receipts).update(settled=timezone.now().date())
 

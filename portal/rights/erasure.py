@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from consent import actions as decisions
@@ -20,12 +21,9 @@ from consent.values import Scope
 from portal.audit import trail
 from portal.audit.values import SYSTEM, Action
 from portal.events import devices, ingest, rewrite
-from portal.register.models import Source
-from portal.register.values import Kind as SourceKind
 from portal.rights import bundle, certificate, expiry, holding, leases, stores
-from portal.rights.models import Bundle, StepRun, SubjectRequest
-from portal.rights.retention.models import Run
-from portal.rights.values import Cursor, Fenced, StepFailed, StepState, Wait
+from portal.rights.models import Bundle, SubjectRequest
+from portal.rights.values import Cursor, Fenced, StepFailed, Wait
 from portal.vault import keys, objects
 
 CHUNK_SECONDS = 8.0
@@ -33,6 +31,17 @@ TURN_SECONDS = 5
 POLL_SECONDS = 5
 AHEAD_MS = ingest.AHEAD // timedelta(milliseconds=1)
 VOLUME = "volume"
+# Another erasure of the person, or a night's deletion (retention.Run.switching).
+UNDER_WAY = """
+SELECT EXISTS (SELECT FROM rights_steprun
+                WHERE request_id = ANY(%(others)s::uuid[]) AND name = 'destroy_old_key' AND state <> 'done')
+    OR EXISTS (SELECT FROM retention_run WHERE subject_id = %(me)s AND state = 'running' AND new_epoch = %(epoch)s)
+"""
+IMPORTS = """
+SELECT FROM register_source
+ WHERE kind = 'import' AND (%(sources)s::text[] IS NULL OR key = ANY(%(sources)s::text[])) LIMIT 1
+"""
+COPIES = "SELECT id::text FROM rights_bundle WHERE subject_id = %s"
 
 
 def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
@@ -51,7 +60,7 @@ def fence(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 
 
 def _begin_epoch(request: SubjectRequest) -> Cursor:
-    row = Gate.objects.get(subject_id=request.subject_id)
+    row = gate.row(request.subject_id)
     if _is_fenced(row, request):
         return {"old": row.key_epoch - 1, "new": row.key_epoch}
     _wait_for_turn(request, row)
@@ -72,8 +81,9 @@ def _wait_for_turn(request: SubjectRequest, row: Gate) -> None:
 def under_way(row: Gate, besides: UUID | None = None) -> bool:
     """Return whether something of the person is being erased: the new key is there, the old one not yet destroyed."""
     others = [each["key"] for each in ageing.others(row) if each["key"] != str(besides)]
-    waiting = StepRun.objects.filter(request__in=others, name="destroy_old_key")
-    return waiting.exclude(state=StepState.DONE).exists() or Run.objects.switching(row).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(UNDER_WAY, {"others": others, "me": row.pk, "epoch": row.key_epoch})
+        return bool(cursor.fetchone()[0])
 
 
 def _put_up(request: SubjectRequest, row: Gate, epoch: int) -> None:
@@ -91,9 +101,10 @@ def _put_up(request: SubjectRequest, row: Gate, epoch: int) -> None:
 
 
 def _may_be_imported(request: SubjectRequest) -> bool:
-    imports = Source.objects.filter(kind=SourceKind.IMPORT)
     sources = request.wanted.sources
-    return (imports if sources is None else imports.filter(pk__in=sources)).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(IMPORTS, {"sources": None if sources is None else list(sources)})
+        return cursor.fetchone() is not None
 
 
 def _act(action: Action, request: SubjectRequest) -> None:
@@ -113,7 +124,7 @@ def _epochs(request: SubjectRequest) -> tuple[int, int]:
 
 def _cursors(request: SubjectRequest) -> dict[str, Cursor]:
     """Return how each step stands; those that are done stand where they are for good."""
-    return {run.name: run.cursor for run in request.steps.all()}
+    return {run.name: run.cursor for run in request.runs}
 
 
 def _until_ms(request: SubjectRequest) -> int:
@@ -192,17 +203,22 @@ def _months(request: SubjectRequest) -> list[str]:
 
 def delete_bundles(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """Remove every copy that was begun before; copies begun from now on wait until the old key is gone."""
-    found = Bundle.objects.filter(subject_id=request.subject_id).select_related("request")
-    removed, there = cursor.get("removed", []), [str(each.pk) for each in found]
+    removed, there = cursor.get("removed", []), _copies(request)
     if not there:
         return None
     if not set(removed).issuperset(there):
         # Named before they go, so that their keys are left behind even if a worker makes them anew meanwhile.
         return {"removed": sorted({*removed, *there})}
     with holding.clear(request):
-        for each in found.all():
+        for each in Bundle.objects.filter(subject_id=request.subject_id).select_related("request"):
             expiry.call_back(each.request, _("It was deleted together with data that it held."))
     return None
+
+
+def _copies(request: SubjectRequest) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(COPIES, [request.subject_id])
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def carry_keys(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
@@ -275,7 +291,6 @@ def certify(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
         read_again(request, {})
     epochs = _epochs(request)
     with request.fenced():
-        request.refresh_from_db()
         if not request.has_certificate:
             certificate.issue(request, _tally(request), epochs)
             _act(Action.ERASURE_CERTIFIED, request)

@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 
 from consent.models import Gate
 from consent.values import Scope, milliseconds
@@ -106,6 +106,11 @@ PROGRESS = """
 
 # When the same was asked for last.
 ASKED_AGAIN = "SELECT max(opened_at) FROM rights_subjectrequest WHERE joined_to_id = %s AND scope = %s::jsonb"
+
+RUNS = """
+    SELECT id, request_id, position, name, state, cursor, done, total
+      FROM rights_steprun WHERE request_id = %s ORDER BY position
+"""
 
 
 class SubjectRequest(models.Model):
@@ -249,6 +254,13 @@ class SubjectRequest(models.Model):
             cursor.execute(ASKED_AGAIN, [self.pk, json.dumps(self.scope)])
             (again,) = cursor.fetchone()
         return milliseconds(max(self.opened_at, again or self.opened_at))
+
+    @cached_property
+    def runs(self) -> list[StepRun]:
+        """Return its steps in their order, read once: nobody else changes those of a request that a worker has."""
+        with connection.cursor() as cursor:
+            cursor.execute(RUNS, [self.pk])
+            return [StepRun(*row[:5], json.loads(row[5]), *row[6:]) for row in cursor.fetchall()]
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, connections, router, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,18 +29,28 @@ from portal.rights.values import Cursor, Kind, NotAllowed
 # Nobody reads O for 0 or I for 1 when they look it up.
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
+PERMITTED = "SELECT DISTINCT purpose_key FROM consent_decision WHERE subject_id = %s AND kind = ANY(%s)"
+RECIPIENTS = """
+SELECT DISTINCT named.key
+  FROM register_purposerecord, jsonb_array_elements_text(nullif(recipients, 'null'::jsonb)) AS named (key)
+ WHERE purpose_key = ANY(%s::text[])
+"""
+TOLD = "SELECT FROM redress_told WHERE request_id = %s LIMIT 1"
+
 
 def touched(subject_id: UUID, scope: Scope) -> list[Recipient]:
     """Return who may have received something in the scope: of the purposes that this person ever permitted."""
     purposes = _purposes(subject_id, scope)
-    records = PurposeRecord.objects.filter(purpose_key__in=purposes)
-    named = {key for each in records for key in each.recipients or ()}
-    return list(Recipient.objects.filter(pk__in=named).order_by("name"))
+    with connections[router.db_for_read(PurposeRecord)].cursor() as cursor:
+        cursor.execute(RECIPIENTS, [list(purposes)])
+        named = [key for (key,) in cursor.fetchall()]
+    return list(Recipient.objects.filter(pk__in=named).order_by("name")) if named else []
 
 
 def _purposes(subject_id: UUID, scope: Scope) -> set[str]:
-    answered = Decision.objects.for_subject(subject_id).filter(kind__in=YES)
-    keys = {key for key in answered.values_list("purpose_key", flat=True).distinct() if scope.concerns(key)}
+    with connections[router.db_for_read(Decision)].cursor() as cursor:
+        cursor.execute(PERMITTED, [subject_id, list(YES)])
+        keys = {key for (key,) in cursor.fetchall() if scope.concerns(key)}
     if scope.categories is None and scope.sources is None:
         return keys
     return {key for key in keys if _overlaps(key, scope)}
@@ -62,6 +72,8 @@ def tell(request: SubjectRequest, what: str = "") -> list[Told]:
         Kind(request.kind), What.RECTIFICATION
     )
     rows = [_row(request, each, kind) for each in touched(request.subject_id, request.wanted)]
+    if not rows and not _is_told(request):
+        return []
     with transaction.atomic(savepoint=False):
         Told.objects.bulk_create(rows, ignore_conflicts=True)
         found = list(Told.objects.of(request.pk).filter(what=kind))
@@ -70,6 +82,13 @@ def tell(request: SubjectRequest, what: str = "") -> list[Told]:
                 _mail(told, f"told:{told.pk}")
                 Told.objects.filter(pk=told.pk).update(told_at=timezone.now())
     return found
+
+
+def _is_told(request: SubjectRequest) -> bool:
+    """Return whether anybody was told of it, or is to be: mostly nobody receives anything."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD, [request.pk])
+        return cursor.fetchone() is not None
 
 
 def _row(request: SubjectRequest, recipient: Recipient, what: str) -> Told:
@@ -91,6 +110,8 @@ def _mail(told: Told, once: str) -> None:
 
 def tell_recipients(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
     """The step of an erasure: behind its fence, so that nothing more is handed on meanwhile."""
+    if not touched(request.subject_id, request.wanted) and not _is_told(request):
+        return None
     with request.fenced():
         tell(request)
     return None
@@ -160,7 +181,7 @@ def waiting(besides: Collection[UUID]) -> list[Told]:
 
 def outline(request: SubjectRequest) -> list[dict[str, str]]:
     """Return who was told of a request and when, as the certificate and a copy have it."""
-    return [_line(each) for each in Told.objects.of(request.pk)]
+    return [_line(each) for each in Told.objects.of(request.pk)] if _is_told(request) else []
 
 
 def _line(told: Told) -> dict[str, str]:

@@ -9,8 +9,7 @@ from types import TracebackType
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
-from django.db.models import prefetch_related_objects
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 
 from consent.values import Closed
@@ -29,6 +28,7 @@ CLOSED_SECONDS = 30
 TURN_SECONDS = 5.0
 # What may pass by itself; anything else is a mistake of ours, which is recorded and raised.
 KNOWN = (OSError, DatabaseError, StepFailed, Damaged, WrongKey, UnknownKek, KeyGone, Missing)
+OTHERS = "SELECT FROM rights_steprun WHERE request_id = %s AND id <> %s AND state <> 'done' LIMIT 1"
 log = logging.getLogger(__name__)
 
 
@@ -65,9 +65,7 @@ def _turn(request_id: UUID | str, until: float) -> bool:
 
 
 def _chunk(request: SubjectRequest, until: float) -> bool:
-    # Read once a turn: nobody else changes the steps of a request that is claimed.
-    prefetch_related_objects([request], "steps")
-    run = request.current_step
+    run = next((each for each in request.runs if each.state != StepState.DONE), None)
     if run is None:
         return _finish(request)
     # Keys and rows of a restored database may be of two times: nothing is worked at until they agree again.
@@ -82,7 +80,7 @@ def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: 
 
     Raises Fenced if somebody else has taken over.
     """
-    left = cursor is not None or any(each.state != StepState.DONE for each in request.steps.all() if each.pk != run.pk)
+    left = cursor is not None or any(each.state != StepState.DONE for each in request.runs if each.pk != run.pk)
     if not left and not _others_left(request, run):
         return _finish(request, run)
     # A step of an earlier release may have begun another one anew: the next turn reads them again.
@@ -92,7 +90,9 @@ def record(request: SubjectRequest, run: StepRun, cursor: Cursor | None, until: 
 
 
 def _others_left(request: SubjectRequest, run: StepRun) -> bool:
-    return request.steps.exclude(pk=run.pk).exclude(state=StepState.DONE).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(OTHERS, [request.pk, run.pk])
+        return cursor.fetchone() is not None
 
 
 def _finish(request: SubjectRequest, last: StepRun | None = None) -> bool:

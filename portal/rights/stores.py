@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def read(
     found = second_reading.residue_of(subject_id, scope, asked_ms)
     found[OBJECTS] = found[SEGMENTS]
     found[COPIES] = sum(1 for each in copies for _name in objects.names(f"bundles/{each}"))
-    found[COPIES] += Bundle.objects.filter(pk__in=copies).count()
+    found[COPIES] += Bundle.objects.filter(pk__in=copies).count() if copies else 0
     found[OLD_KEYS] = _keys_of(subject_id, old_epoch)
     found |= {REDIS: in_redis(), FILES: in_files()}
     at = leaf.stamp(timezone.now())
@@ -101,18 +102,30 @@ def in_redis() -> int:
 
 def redis_values() -> Iterator[tuple[str, bytes]]:
     """Yield every key of every database of Redis, with all it holds."""
-    with redis.Redis.from_url(settings.REDIS_URL) as server:
-        names = {name[2:] for name in server.info("keyspace")}
+    names = {name[2:] for name in _redis(settings.REDIS_URL).info("keyspace")}
     for number in sorted(names):
-        with redis.Redis.from_url(f"{settings.REDIS_URL}/{number}") as database:
-            every = database.scan_iter(count=MANY)
-            while keys := list(islice(every, MANY)):
-                for key, held in zip(keys, _held(database, keys), strict=True):
-                    yield f"{number}/{key.decode(errors='replace')}", key + b"\n" + held
+        database = _redis(f"{settings.REDIS_URL}/{number}")
+        every = database.scan_iter(count=MANY)
+        while keys := list(islice(every, MANY)):
+            for key, held in zip(keys, _held(database, keys), strict=True):
+                yield f"{number}/{key.decode(errors='replace')}", key + b"\n" + held
+
+
+@cache
+def _redis(url: str) -> redis.Redis:
+    """Stay connected: to connect anew for each deletion took longer than to read."""
+    return redis.Redis.from_url(url)
 
 
 def _held(database: redis.Redis, keys: Sequence[bytes]) -> list[bytes]:
-    """Return what each of many keys holds, whatever kind it is of."""
+    """Return what each of many keys holds, whatever kind it is of: nearly all are strings, read by one command."""
+    strings = database.mget(keys)
+    others = [key for key, value in zip(keys, strings, strict=True) if value is None]
+    found = dict(zip(others, _no_strings(database, others), strict=True)) if others else {}
+    return [found[key] if value is None else value for key, value in zip(keys, strings, strict=True)]
+
+
+def _no_strings(database: redis.Redis, keys: Sequence[bytes]) -> list[bytes]:
     with database.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.type(key)

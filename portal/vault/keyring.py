@@ -160,10 +160,9 @@ def _all_lines() -> Iterator[bytes]:
     connection = connections[router.db_for_read(SubjectKey)]
     for statement in LINES:
         with connection.chunked_cursor() as cursor:
-            cursor.itersize = CHUNK
             cursor.execute(statement)
-            for (line,) in cursor:
-                yield line.encode()
+            while lines := cursor.fetchmany(CHUNK):
+                yield "".join(line for (line,) in lines).encode()
 
 
 def _dumps(entry: dict[str, Any]) -> bytes:

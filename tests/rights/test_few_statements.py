@@ -21,18 +21,18 @@ pytestmark = [
 ]
 # What each step costs where two sealed days of one month go, without BEGIN and COMMIT; nobody is asked twice.
 MOST = {
-    "fence": 23,
-    "count": 11,
-    "tell_recipients": 5,
-    "rewrite_days": 11,
+    "fence": 21,
+    "count": 9,
+    "tell_recipients": 3,
+    "rewrite_days": 9,
     "rewrite_volumes": 8,
     "delete_bundles": 1,
-    "carry_keys": 7,
-    "destroy_old_key": 9,
-    "read_again": 9,
-    "write_journal": 9,
+    "carry_keys": 6,
+    "destroy_old_key": 7,
+    "read_again": 8,
+    "write_journal": 6,
     "await_renewal": 1,
-    "certify": 17,
+    "certify": 11,
 }
 
 
