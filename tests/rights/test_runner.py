@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
+from consent.models import LedgerState
 from portal.audit.models import Act
 from portal.events import rewrite
 from portal.rights import bundle, handling, leases, plans, progress, renewal, runner, tasks
@@ -231,6 +232,25 @@ def test_a_request_that_kills_its_worker_each_time_is_given_up_and_hinders_no_ot
     assert poisoned.state == "needs_attention"
     assert "5 times" in poisoned.reason
     assert carry_out(good).state == "ready"
+
+
+def test_a_site_that_closes_within_a_turn_is_worked_at_no_more_from_the_next_chunk_on(recorded, soon, monkeypatch):
+    request, ran, real = ask(recorded, Kind.ERASURE), [], plans.step
+
+    def closing(plan, name):
+        ran.append(name)
+        LedgerState.objects.update(closed_reason="older than its copy")
+        return real(plan, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plans, "step", closing)
+        for _turn in range(2):
+            assert not runner.go_on(request.pk)
+            let_go(request)
+    request.refresh_from_db()
+    assert (ran, request.state, request.failures) == (["fence"], "processing", 0)
+    LedgerState.objects.update(closed_reason="")
+    assert carry_out(request).state == "delivered"
 
 
 def test_a_mistake_of_ours_is_recorded_and_raised(recorded, monkeypatch):
