@@ -21,6 +21,8 @@ from portal.stack.own import OwnStack
 
 ROUNDS = 5
 EVENTS, DAYS = 5_000_000, 100
+# Enough that it is done as a large copy is: with several threads, shelf after shelf.
+WARM = (500_000, 10)
 FORMATS = {"export_csv_vs_copy": "csv", "export_jsonl_vs_copy": "jsonl", "export_parquet_vs_copy": "parquet"}
 GATES = {
     "export_csv_vs_copy": 1.0,
@@ -66,9 +68,9 @@ def _person(stack: OwnStack, events: int, days: int, *more: str) -> dict[str, An
     return _told(stack, "bench_person", f"--events={events}", f"--days={days}", *more)[0]
 
 
-def _small(stack: OwnStack) -> str:
-    """Return the option that has somebody small asked first: a worker that has run for a while has all loaded."""
-    return f"--warm={_person(stack, 1000, 2)['subject']}"
+def _smaller(stack: OwnStack, events: int = 1000, days: int = 2) -> str:
+    """Return the option that has somebody smaller asked first: a worker that has run for a while has all loaded."""
+    return f"--warm={_person(stack, events, days)['subject']}"
 
 
 def _size(scale: float) -> tuple[str, str]:
@@ -89,7 +91,7 @@ def _exports(names: Sequence[str], scale: float) -> list[Row]:
     theirs: list[float] = []
     with _stack() as (stack, place), rival.connect(stack) as owner:
         subject = _told(stack, "bench_person", *_size(scale), f"--rows={place / 'rows.csv'}")[0]["subject"]
-        warm = _small(stack)
+        warm = _smaller(stack, *WARM)
         rival.load(owner, place / "rows.csv")
 
         def copied(kind: str, name: str) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _erasures(scale: float) -> Row:
             subject = _told(stack, "bench_person", *_size(scale), f"--rows={place / 'rows.csv'}")[0]["subject"]
             rival.load(owner, place / "rows.csv")
             theirs.append(rival.delete_seconds(owner, subject))
-            ours += _told(stack, "bench_request", subject, "erasure", _small(stack))
+            ours += _told(stack, "bench_request", subject, "erasure", _smaller(stack))
         certified = _certified(stack, ours[-1]["request"])
     _beside("erase_vs_delete_vacuum", ours)
     print(f"erasure: second reading, renewal of the keys and certificate after {certified:.1f} s")

@@ -177,7 +177,7 @@ def lean(data: bytes, groups: Sequence[int] | None = None) -> pa.Table:
     """
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*TEXTS, "url"])
     chosen = range(file.num_row_groups) if groups is None else groups
-    known = {name: _known(file.metadata, name) for name in SCHEMA.names}
+    known = _known(file.metadata, SCHEMA.names)
     wanted = [name for name, texts in known.items() if texts is None]
     read = file.read_row_groups(list(chosen), columns=wanted, use_threads=False)
     table = read.unify_dictionaries().combine_chunks()
@@ -215,7 +215,7 @@ def latest(data: bytes) -> int:
 def outline(data: bytes, names: Collection[str]) -> tuple[int, dict[str, set[str | None]]]:
     """Return how many events a Parquet file holds, and the different texts of some of its columns; None is no text."""
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(names))
-    known = {name: _known(file.metadata, name) for name in names}
+    known = _known(file.metadata, names)
     found: dict[str, set[str | None]] = {name: set(texts or {None}) for name, texts in known.items()}
     if unknown := [name for name, texts in known.items() if texts is None]:
         table = file.read(columns=unknown, use_threads=False)
@@ -225,10 +225,14 @@ def outline(data: bytes, names: Collection[str]) -> tuple[int, dict[str, set[str
     return file.metadata.num_rows, found
 
 
-def _known(metadata: pq.FileMetaData, name: str) -> frozenset[str] | None:
+def _known(metadata: pq.FileMetaData, names: Iterable[str]) -> dict[str, frozenset[str] | None]:
     """Return what stands in each row of a column by its statistics: nothing, or one text; None if it must be read."""
-    place = SCHEMA.get_field_index(name)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return {name: _told(groups, name) for name in names}
+
+
+def _told(groups: Sequence[pq.RowGroupMetaData], name: str) -> frozenset[str] | None:
+    place = SCHEMA.get_field_index(name)
     told = [(group.column(place).statistics, group.num_rows) for group in groups]
     if any(each is None or each.null_count is None for each, _rows in told):
         return None

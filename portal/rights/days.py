@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -31,6 +33,7 @@ from portal.vault import keys, objects
 CHUNK_SECONDS = 8.0
 # Reading, writing and compressing let go of the interpreter for most of the time.
 HANDS = 2
+SWITCH_SECONDS = 0.0005
 PROVIDED_UNDER = (Basis.CONSENT, Basis.CONTRACT)
 # So many events are written where they are read.
 FEW = 10_000
@@ -62,7 +65,7 @@ def write_days(request: SubjectRequest, cursor: Cursor) -> Cursor | None:
 def _write(request: SubjectRequest, days: list[date], after: str, *, few: bool) -> int:
     """Write the first of the days; return how many. To hand `few` events over takes longer than to write them."""
     ends, taken = time.monotonic() + CHUNK_SECONDS, 0
-    with ThreadPoolExecutor(HANDS) as pool, ThreadPoolExecutor(1) as counting:
+    with _quick_turns(), ThreadPoolExecutor(HANDS) as pool, ThreadPoolExecutor(1) as counting:
         pieces = Pieces(request, counting, after)
         works = _until(ends, _works(request, days))
         for files in (work() for work in works) if few else _ahead(pool, works):
@@ -73,6 +76,17 @@ def _write(request: SubjectRequest, days: list[date], after: str, *, few: bool) 
         else:
             pieces.stop(days[taken - 1])
     return taken
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Have threads wait less for the interpreter when they come back from what they do without it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _until(ends: float, works: Iterator[Work]) -> Iterator[Work]:

@@ -20,7 +20,7 @@ SMALL_BYTES = 32 * 1024 * 1024
 # Whoever opens a piece holds it whole: no more than so much as it is packed, and so much as it was.
 PACKED_BYTES, MOST_BYTES = SMALL_BYTES, 128 * 1024 * 1024
 # Stored days come together on shelves of about this size: each is sealed and opened again while the next is filled.
-SHELF_BYTES = 4 * 1024 * 1024
+SHELF_BYTES = 1024 * 1024
 # To hand over what is so short takes longer than to count it.
 SHORT_BYTES = 64 * 1024
 # Says of each day in how many places a colleague's name gave way to their role.
