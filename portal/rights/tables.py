@@ -48,6 +48,8 @@ def takes_all(scope: Scope, purposes: frozenset[str] | None) -> bool:
 
 def within(table: pa.Table, scope: Scope, purposes: frozenset[str] | None = None) -> pa.Table:
     """Return the rows that a copy asks for; with `purposes`, only what is kept for one of them."""
+    if purposes is not None and keeps_all({name: _different(table[name]) for name in BOUND}, purposes):
+        purposes = None
     if takes_all(replace(scope, categories=None), purposes):
         return table
     table = plain(table)
@@ -71,6 +73,10 @@ def keeps_all(texts: Mapping[str, Collection[str | None]], purposes: frozenset[s
     """Return whether `within` would take nothing away from events whose columns `BOUND` hold these texts."""
     met = {each: bool(each and purposes & set(each.split(","))) for name in BOUND for each in texts[name]}
     return all(met[each] for each in texts["purposes"]) and all(met[each] for each in texts["key_purposes"] if each)
+
+
+def _different(column: pa.ChunkedArray) -> set[str | None]:
+    return set(pc.unique(column).to_pylist())
 
 
 def plain(table: pa.Table) -> pa.Table:
