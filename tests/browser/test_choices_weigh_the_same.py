@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from consent import actions, gate
 from consent.models import Decision
+from tests.browser.walking import enter, follow
 from tests.makers import make_purpose
 from tests.pages.conftest import POINTER, make_flows, make_source
 
@@ -73,15 +76,13 @@ class Steps:
 
     def click(self, where):
         self.clicks += 1
-        with self.page.expect_navigation():
-            where.click()
+        follow(where)
 
     def key(self, where):
         """Press Enter on what has the focus after as many tabs as it takes."""
         where.focus()
         self.clicks += 1
-        with self.page.expect_navigation():
-            self.page.keyboard.press("Enter")
+        enter(self.page)
 
     @property
     def taken(self):
@@ -138,9 +139,9 @@ def test_the_withdrawal_says_what_it_does_before_the_click_and_offers_a_copy_aft
         assert form.get_by_text(words, exact=True).is_visible()
     assert form.locator("input[value=now]").is_checked()
     form.locator("input[value='72h']").check()
-    form.locator("button").click()
-    page.locator("form[data-action=copy] button").click()
-    page.wait_for_url("**/requests/*/")
+    follow(form.locator("button"))
+    follow(page.locator("form[data-action=copy] button"))
+    assert re.search(r"/requests/[^/]+/$", page.url)
 
 
 def test_the_first_sign_in_can_be_gone_through_by_keyboard_without_javascript(browser, live_server, asked):
@@ -153,8 +154,7 @@ def test_the_first_sign_in_can_be_gone_through_by_keyboard_without_javascript(br
         page.wait_for_url("**/welcome/")
         for press in ("main a.btn", "form[data-action=give] button", "form[data-action=acknowledge] button"):
             page.focus(press)
-            page.keyboard.press("Enter")
-            page.wait_for_load_state()
+            enter(page)
         page.wait_for_url("**/welcome/done/")
         assert page.locator("main .tag").all_inner_texts() == ["Yes", "Applies"]
     assert set(gate.read(asked.pk).grants) == {"train", "protect"}

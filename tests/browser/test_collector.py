@@ -18,6 +18,7 @@ from portal.events.enrolment.models import Collector
 from portal.events.models import BatchReceipt, Sender
 from tests.browser.hosting import hosted
 from tests.browser.test_pause_and_history import overflow, picture
+from tests.browser.walking import follow
 from tests.makers import make_collector, make_permitted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -260,7 +261,7 @@ def test_it_joins_by_a_code_that_its_person_confirms_and_offers_no_choice(page, 
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Open Daylight with this code").click()
     assert code in opened.value.locator("main").inner_text()
-    opened.value.get_by_role("button", name="Connect it").click()
+    follow(opened.value.get_by_role("button", name="Connect it"))
     opened.value.close()
     badge(page, "recording")
     assert page.get_by_text(f"employee {ada.employee_number}").is_visible()

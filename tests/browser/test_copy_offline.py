@@ -10,6 +10,7 @@ import pytest
 from portal.audit import trail
 from portal.audit.values import Action
 from portal.people.models import Employee
+from tests.browser.walking import follow
 from tests.makers import SETTING_UP
 from tests.rights.conftest import ask, at, carry_out, make_events, recorded, store, unzip  # noqa: F401
 
@@ -66,7 +67,7 @@ def test_from_the_first_page_every_day_and_file_is_a_click_away(on_disk, page, a
     assert all((on_disk / target).is_file() for target in files)
     anchors = {target[1:] for target in targets if target.startswith("#")}
     assert all(page.locator(f"[id='{each}']").count() == 1 for each in anchors)
-    page.get_by_role("link", name="page 1").first.click()
+    follow(page.get_by_role("link", name="page 1").first)
     assert page.locator("tbody tr").count() == 35
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from portal.people.guards import actor_for
 from portal.rights import actions, runner
 from portal.rights.models import SubjectRequest
+from tests.browser.walking import enter, follow
 from tests.makers import make_batch, make_permitted, make_token, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -69,7 +70,7 @@ def test_each_page_is_accessible_fits_and_needs_nothing_inline(
 def test_the_progress_of_a_copy_moves_by_itself(page, live_server, sign_in, ada, recorded):
     sign_in(ada)
     visit(page, live_server, "/requests/")
-    page.click("form[data-action=copy] button")
+    follow(page.get_by_role("button", name="Get a copy"))
     page.wait_for_selector(".steplist")
     request = SubjectRequest.objects.get()
     while runner.advance(request.pk):
@@ -89,7 +90,7 @@ def test_a_deletion_is_asked_for_by_keyboard_alone(page, live_server, sign_in, a
     page.focus("#erase_categories_0")
     page.keyboard.press("Space")
     page.focus("form[data-action=erase] button")
-    page.keyboard.press("Enter")
+    enter(page)
     page.wait_for_selector("form[data-action=confirm]")
     assert "pointer movement" in page.inner_text(".lede")
     assert SubjectRequest.objects.count() == 0
@@ -113,7 +114,7 @@ def test_without_scripts_the_pages_say_the_same(browser, live_server, client, ad
     page.goto(f"{live_server.url}/people/{ada.pk}/chart/")
     assert page.locator("table.figures tbody tr").count() == 30
     page.goto(f"{live_server.url}/requests/")
-    page.click("form[data-action=copy] button")
+    follow(page.get_by_role("button", name="Get a copy"))
     page.wait_for_selector(".steplist")
     request = SubjectRequest.objects.get()
     while runner.advance(request.pk):

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from consent import gate, marking
+from tests.browser.walking import enter
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
 
@@ -21,8 +22,8 @@ def test_a_day_is_marked_on_a_page_that_fits(page, live_server, complaints, faul
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{live_server.url}/days-off/")
     page.locator("#id_first").fill(str(today + timedelta(days=20)))
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".messages, [role=status]")
+    enter(page)
+    assert page.locator(".messages, [role=status]").count()
     assert today + timedelta(days=20) in gate.read(ada.pk).days_off
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert not faults()

@@ -12,6 +12,7 @@ from django.test import Client
 
 from portal.events.enrolment import files
 from portal.events.enrolment.models import Collector
+from tests.browser.walking import follow
 from tests.makers import SETTING_UP, make_collector, make_employee, make_permitted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -63,7 +64,7 @@ def test_a_code_is_confirmed_with_two_buttons_of_the_same_size(page, live_server
     shoot(page, "confirm")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.fill("[name=name]", "My ThinkPad")
-    page.click("[data-action=confirm]")
+    follow(page.locator("[data-action=confirm]"))
     assert page.locator("h2", has_text="My ThinkPad").count() == 1
     assert Collector.objects.get().state == "active" and complaints == []
 
@@ -78,14 +79,14 @@ def test_devices_are_paused_resumed_named_and_removed(page, live_server, sign_in
     shoot(page, "devices")
     page.set_viewport_size({"width": 1280, "height": 900})
     card = page.locator("article", has_text="LT-4711")
-    card.locator("[data-action=pause]").click()
+    follow(card.locator("[data-action=pause]"))
     assert "paused by you" in card.inner_text()
-    card.locator("[data-action=resume]").click()
+    follow(card.locator("[data-action=resume]"))
     card.locator("summary").click()
     card.locator("[name=name]").last.fill("Kitchen table")
-    card.locator("[data-action=describe]").click()
+    follow(card.locator("[data-action=describe]"))
     card = page.locator("article", has_text="Kitchen table")
-    card.locator("[data-action=end]").click()
+    follow(card.locator("[data-action=end]"))
     assert "1 collector was removed" in page.locator("article", has_text="Kitchen table").inner_text()
     assert complaints == []
 

@@ -12,6 +12,7 @@ from portal.people import actions as people
 from portal.rights.leaving import actions, delivery, schedule
 from portal.rights.models import SubjectRequest
 from portal.rights.values import Kind
+from tests.browser.walking import follow
 from tests.makers import SETTING_UP, make_employee
 from tests.rights.conftest import ask, carry_out, person, recorded, soon  # noqa: F401
 
@@ -46,7 +47,7 @@ def test_an_employee_chooses_where_the_code_goes(page, live_server, ada, sign_in
     look("leaving")
     page.get_by_label("by e-mail").check()
     page.locator("[name=where]").fill("ada@private.example")
-    page.click("form[data-action=choose] button")
+    follow(page.locator("form[data-action=choose] button"))
     assert page.locator(".written").inner_text() == "ada@private.example"
     look("leaving-chosen")
 
@@ -60,19 +61,19 @@ def test_with_a_code_somebody_who_left_reaches_what_is_theirs(hana, page, live_s
     page.goto(f"{live_server.url}/leavers/")
     look("enter")
     page.get_by_label("Your access code").fill(CODE.search(mail.outbox[-1].body).group())
-    page.click("form[data-action=enter] button")
+    follow(page.locator("form[data-action=enter] button"))
     look("next-code")
     following = CODE.search(page.content()).group()
-    page.click("text=Go on")
+    follow(page.locator("text=Go on"))
     look("mine")
-    page.click("text=See what would be deleted")
+    follow(page.locator("text=See what would be deleted"))
     look("erase")
-    page.click("form[data-action=confirm-account] button")
+    follow(page.locator("form[data-action=confirm-account] button"))
     look("request")
     carry_out(SubjectRequest.objects.get(kind=Kind.ERASURE))
     page.goto(f"{live_server.url}/leavers/")
     page.get_by_label("Your access code").fill(following)
-    page.click("form[data-action=enter] button")
+    follow(page.locator("form[data-action=enter] button"))
     look("kept")
     with page.expect_download() as fetched:
         page.locator("form[data-action=fetch] button").first.click()

@@ -13,6 +13,7 @@ from consent.models import Decision
 from portal.audit import trail
 from portal.audit.values import Actor, ActorKind
 from portal.rights import actions as rights
+from tests.browser.walking import enter, follow
 from tests.makers import make_batch, make_purpose, make_token, send
 from tests.pages.conftest import POINTER, make_flows, make_source
 
@@ -108,7 +109,7 @@ def test_a_yes_can_be_given_by_keyboard_alone(page, live_server, sign_in, week):
         page.keyboard.press("Tab")
         if page.evaluate(f"document.activeElement === document.querySelector('{give}')"):
             break
-    page.keyboard.press("Enter")
+    enter(page)
     page.wait_for_selector("text=of the log. The log was not rewritten since checkpoint")
     assert "study" in gate.read(week.pk).grants
 
@@ -119,7 +120,7 @@ def test_everything_can_be_answered_without_javascript(browser, client, live_ser
         plain = context.new_page()
         plain.goto(f"{live_server.url}/choices/")
         for action, purpose in (("give", "study"), ("withdraw", "train"), ("object", "protect")):
-            plain.click(f"form[data-action={action}][data-purpose={purpose}] button")
+            follow(plain.locator(f"form[data-action={action}][data-purpose={purpose}] button"))
         plain.goto(live_server.url)
         plain.click("text=The same as a table")
         assert plain.locator(".chart table").is_visible()

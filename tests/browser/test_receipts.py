@@ -11,6 +11,7 @@ from django.conf import settings as site
 
 from consent import actions, checkpoints, leaf, receipts, verify_receipt
 from consent.note import Signer
+from tests.browser.walking import follow
 from tests.consent import test_receipts as by_hand
 from tests.makers import make_employee, make_purpose
 from tests.pages.conftest import BACKEND
@@ -176,7 +177,7 @@ def test_the_list_and_a_receipt_are_reached_without_javascript(browser, live_ser
     context.add_cookies([{"name": site.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
     page = context.new_page()
     page.goto(f"{live_server.url}/receipts/")
-    page.click("text=You said yes")
+    follow(page.locator("text=You said yes"))
     assert page.url.endswith("/receipts/2/")
     with page.expect_download() as download:
         page.click("text=Download the receipt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.walking import follow
 from tests.makers import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
@@ -45,7 +46,7 @@ def test_the_pages_of_an_account_wear_our_skin_and_are_accessible(page, live_ser
     page.goto(f"{live_server.url}/accounts/login/")
     page.fill("[name=login]", ada.email)
     page.fill("[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
+    follow(page.locator("main button[type=submit]"))
     page.wait_for_selector("h1:has-text('Ada')")
     for address in ACCOUNT:
         page.goto(live_server.url + address)
@@ -59,6 +60,6 @@ def test_a_wrong_password_is_answered_beside_the_form(page, live_server, ada, fa
     page.goto(f"{live_server.url}/accounts/login/")
     page.fill("[name=login]", ada.email)
     page.fill("[name=password]", "wrong")
-    page.click("main button[type=submit]")
+    follow(page.locator("main button[type=submit]"))
     page.wait_for_selector(".errorlist")
     assert faults() == []
