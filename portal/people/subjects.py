@@ -41,15 +41,8 @@ SELECT id FROM line
 
 def find(id_or_number: UUID | str) -> Employee | None:
     """Return the person of this subject_id or employee number, employed or not."""
-    if isinstance(id_or_number, UUID):
-        return Employee.objects.filter(pk=id_or_number).first()
-    if "\x00" in id_or_number:
-        return None
-    try:
-        by_id = Employee.objects.filter(pk=UUID(id_or_number)).first()
-    except ValueError:
-        by_id = None
-    return by_id or Employee.objects.filter(employee_number=id_or_number).first()
+    known = _found(str(id_or_number))
+    return known and Employee.objects.filter(pk=known.pk).first()
 
 
 def subject_or_404(token: Token, id_or_number: UUID | str) -> Employee:
