@@ -20,6 +20,8 @@ from portal.stack.postgres import Postgres, free_port
 
 READY_SECONDS = 240
 STOP_SECONDS = 60
+# How much of what a command complained of is told with its failure.
+TOLD = 4000
 # What would join the new stack to services that are already there.
 FOREIGN = ("DATABASE", "KEYS_DATABASE", "REDIS", "VAULT", "DAYLIGHT", "PORT", "HOST", "STAFF_", "DJANGO")
 
@@ -71,8 +73,12 @@ class OwnStack:
         """Run a command against this stack and return what it printed; raises CalledProcessError."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=PROJECT, env=self.environment, input=given, capture_output=True, text=True, check=check
+            command, cwd=PROJECT, env=self.environment, input=given, capture_output=True, text=True, check=False
         )
+        if check and done.returncode:
+            error = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error.add_note(done.stderr[-TOLD:])
+            raise error
         return done.stdout
 
     def browser(self) -> Browser:

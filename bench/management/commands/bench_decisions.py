@@ -105,7 +105,8 @@ def _gate(subject_id: uuid.UUID) -> dict[str, float]:
         return _seconds(each) / ASKED * 1e6
 
     # A space more makes it another text that says the same.
-    fresh = [(*row[:3], row[3] + " " * more, *row[4:]) for more in range(ASKED)]
+    at = next(at for at, value in enumerate(row) if isinstance(value, str))
+    fresh = [(*row[:at], row[at] + " " * more, *row[at + 1 :]) for more in range(ASKED)]
     return {"gate_us": ask([row] * ASKED), "gate_new_us": ask(fresh)}
 
 
