@@ -41,8 +41,10 @@ SELECT id FROM line
 
 def find(id_or_number: UUID | str) -> Employee | None:
     """Return the person of this subject_id or employee number, employed or not."""
-    known = _found(str(id_or_number))
-    return known and Employee.objects.filter(pk=known.pk).first()
+    if isinstance(id_or_number, UUID):
+        return Employee.objects.filter(pk=id_or_number).first()
+    known = _found(id_or_number)
+    return known and find(known.pk)
 
 
 def subject_or_404(token: Token, id_or_number: UUID | str) -> Employee:

@@ -75,6 +75,8 @@ def _locked(request: SubjectRequest, by: Actor) -> SubjectRequest:
 def approve(*, request: SubjectRequest, by: Actor) -> SubjectRequest:
     """Grant what was asked: work begins, or what has no work is done at once."""
     found = _locked(request, by)
+    if found.account and found.opened_by == OpenedBy.STAFF:
+        holding.spare(found.subject_id)
     if holds := holding.holds_on(found):
         return releasing.approve(found, by, holds)
     reckoning.drop(found)

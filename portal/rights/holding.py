@@ -1,8 +1,8 @@
-"""What a legal hold does to an erasure: stops it, lets the rest go on, and lets it end when the hold does."""
+"""What keeps an erasure off: a legal hold, which lets the rest go on, and what the person had restricted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from consent import actions as decisions
 from consent import gate
 from consent.models import Gate
-from consent.values import Scope
+from consent.values import Restriction, Scope
+from portal.events import restricting
 from portal.rights.holds.models import HeldRequest, Hold
 from portal.rights.holds.reading import split, touching
 from portal.rights.models import SubjectRequest
-from portal.rights.values import Held, Kind, State, StepState
+from portal.rights.values import Held, Kind, NotAllowed, State, StepState
 
 WITHHELD = "hold:"
 
@@ -95,6 +96,31 @@ def let_go(request: SubjectRequest, row: Gate | None = None) -> None:
 
 def _key(request: SubjectRequest) -> str:
     return f"{WITHHELD}{request.pk}"
+
+
+# --- what the person had restricted
+
+
+def only_stored(subject_id: UUID) -> list[Restriction]:
+    """Return what the person themselves had restricted: until that ends it may be stored, and no more (Art. 18(2))."""
+    return [each for each in restricting.standing(subject_id) if _is_own(each.key)]
+
+
+def spared(subject_ids: Iterable[UUID]) -> set[UUID]:
+    """Return of whom there is any such thing."""
+    rows = Gate.objects.filter(pk__in=list(subject_ids)).values_list("pk", "restrictions")
+    return {pk for pk, found in rows if any(each["to_ms"] is None and _is_own(each["key"]) for each in found)}
+
+
+def _is_own(key: str) -> bool:
+    return not key.startswith(WITHHELD)
+
+
+def spare(subject_id: UUID) -> None:
+    """Raise NotAllowed where something may only be stored, for an erasure that the person did not ask for."""
+    if spared([subject_id]):
+        message = _("The person had the use of data restricted. Until that ends, it may only be stored.")
+        raise NotAllowed("account.restricted", message)
 
 
 # --- an erasure that meets a hold

@@ -19,13 +19,15 @@ from django.utils import timezone
 
 from consent import actions as decisions
 from consent import gate
+from consent.values import Scope
 from portal.audit.models import Act
 from portal.people import actions as people
 from portal.people.models import Employee
-from portal.rights import codes
+from portal.rights import codes, handling
 from portal.rights.leaving import actions, delivery, schedule
 from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
 from portal.rights.models import SubjectRequest
+from portal.rights.redress import restricting
 from portal.rights.values import Kind, NotAllowed
 from tests.makers import SETTING_UP, make_employee, make_purpose, make_token, sign_in
 from tests.rights.conftest import ask, carry_out, person, soon  # noqa: F401
@@ -172,6 +174,45 @@ def test_the_account_erases_itself_at_its_day(left, soon):  # noqa: F811
     AccessCode.objects.update(ends_on=timezone.localdate())
     schedule.sweep()
     assert not (Keepsake.objects.exists() or AccessCode.objects.exists())
+
+
+def test_what_somebody_had_restricted_outlasts_the_day_of_their_account(left, hana, client):
+    ada, code = left
+    asked = restricting.ask(subject_id=ada.pk, by=person(ada), scope=Scope(), ground="legal_claims")
+    Departure.objects.filter(pk=ada.pk).update(erase_on=timezone.localdate())
+    AccessCode.objects.update(ends_on=timezone.localdate() + timedelta(days=1))
+    assert schedule.sweep() == []
+    assert AccessCode.objects.get().ends_on > timezone.localdate() + timedelta(days=1)
+    visitor, _next = come_in(code)
+    assert "nothing is deleted by itself" in visitor.get("/leavers/mine/").content.decode()
+    sign_in(client, hana)
+    assert "nothing is deleted by itself" in client.get("/queue/leavers/").content.decode()
+    client.post(f"/queue/leavers/{ada.pk}/account/")
+    assert not SubjectRequest.objects.filter(account=True).exists(), "nor because human resources ask for it"
+    restricting.end_own(request=asked, by=person(ada))
+    (opened,) = schedule.sweep()
+    assert SubjectRequest.objects.get(pk=opened).account
+
+
+def test_what_is_restricted_after_hr_asked_for_the_end_of_an_account_is_not_erased_by_the_second_yes(left, hana):
+    ada, _code = left
+    opened = actions.end_account(subject_id=ada.pk, by=person(hana), opened_by="staff")
+    asked = restricting.ask(subject_id=ada.pk, by=person(ada), scope=Scope(), ground="legal_claims")
+    other = make_employee("Otis Orr", roles=["hr"])
+    with pytest.raises(NotAllowed) as refused:
+        handling.approve(request=opened, by=person(other))
+    assert refused.value.code == "account.restricted"
+    restricting.end_own(request=asked, by=person(ada))
+    assert handling.approve(request=opened, by=person(other)).state == "processing"
+
+
+def test_who_wants_their_own_account_gone_has_it_erased_whatever_they_had_restricted(left, soon):  # noqa: F811
+    ada, code = left
+    restricting.ask(subject_id=ada.pk, by=person(ada), scope=Scope(), ground="legal_claims")
+    visitor, _next = come_in(code)
+    visitor.post("/leavers/erase/", {"account": "on"})
+    assert carry_out(SubjectRequest.objects.get(account=True)).state == "delivered"
+    assert not Employee.objects.filter(pk=ada.pk).exists()
 
 
 def test_who_comes_back_is_asked_anew_and_keeps_the_account(left):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -14,7 +15,7 @@ from portal.audit import trail
 from portal.audit.values import Action, Actor, ActorKind
 from portal.people.models import Employee
 from portal.people.subjects import in_line
-from portal.rights import actions, codes
+from portal.rights import actions, codes, holding
 from portal.rights.leaving import box
 from portal.rights.leaving.models import AccessCode, Channel, Departure
 from portal.rights.leaving.values import Address, Way, code_ends
@@ -78,6 +79,12 @@ def send_code(*, departure: Departure, by: Actor) -> AccessCode:
     return code
 
 
+def keep_codes(subject_ids: Iterable[UUID]) -> None:
+    """Let the codes of accounts that stay beyond their day open what there is for as much longer."""
+    ends = code_ends(timezone.localdate())
+    AccessCode.objects.filter(subject_id__in=list(subject_ids), ends_on__lt=ends).update(ends_on=ends)
+
+
 def want_code(departure: Departure) -> AccessCode:
     """Note that a code has to be sent; it is made as it is sent, and known to nobody else."""
     fresh = {"wanted": True, "tries": 0, "wake_at": None, "revoked_at": None, "digest": None, "sent_on": None}
@@ -100,6 +107,8 @@ def end_account(*, subject_id: UUID, by: Actor, opened_by: str = OpenedBy.SELF) 
     if Employee.objects.active().filter(pk=subject_id).exists():
         message = _("An account can be deleted once the person has left; until then, delete the data.")
         raise NotAllowed("account.in_use", message)
+    if opened_by != OpenedBy.SELF:
+        holding.spare(subject_id)
     return actions.open_request(
         kind=Kind.ERASURE,
         subject_id=subject_id,

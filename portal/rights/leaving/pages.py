@@ -14,7 +14,7 @@ from portal.http import page_number, pager
 from portal.people.models import Employee
 from portal.people.subjects import line_of
 from portal.register.models import Retention
-from portal.rights import weighing
+from portal.rights import holding, weighing
 from portal.rights.leaving.models import AccessCode, Channel, Departure, Keepsake
 from portal.rights.leaving.session import Leaver
 from portal.rights.leaving.values import account_ends
@@ -44,6 +44,7 @@ def mine(me: Leaver) -> dict[str, Any]:
         "requests": [{"request": each, "tone": _tone(each)} for each in rows],
         "receipts": Opening.objects.filter(subject_id=me.subject_id).count(),
         "asked": rows.filter(account=True).exclude(state__in=ENDED).first(),
+        "spared": bool(holding.spared([me.subject_id])),
         "me": me,
     }
 
@@ -98,6 +99,7 @@ def _rows(people: list[UUID], shown: list[Departure]) -> list[dict[str, Any]]:
     chosen = set(Channel.objects.filter(pk__in=people).values_list("pk", flat=True))
     asked = SubjectRequest.objects.filter(subject_id__in=people, account=True).exclude(state__in=ENDED)
     ending = {each.subject_id: each for each in asked}
+    spared = holding.spared(people)
     return [
         {
             "departure": each,
@@ -105,6 +107,7 @@ def _rows(people: list[UUID], shown: list[Departure]) -> list[dict[str, Any]]:
             "code": sent.get(each.pk),
             "has_channel": each.pk in chosen,
             "asked": ending.get(each.pk),
+            "spared": each.pk in spared,
         }
         for each in shown
     ]

@@ -89,12 +89,19 @@ def _plan_without_account(request: SubjectRequest) -> None:
 
 
 def _end_accounts() -> list[UUID]:
-    """Open the erasures whose day has come; one that is open or done already stands for it."""
+    """Open the erasures whose day has come; one that is open or done already stands for it.
+
+    Of whom something may only be stored, nothing goes by itself until that ends.
+    """
     asked = SubjectRequest.objects.filter(subject_id=OuterRef("pk"), account=True).exclude(
         state__in=(State.WITHDRAWN, State.REFUSED)
     )
-    due = Departure.objects.over().filter(~Exists(asked))[:BATCH]
-    return [actions.end_account(subject_id=each.pk, by=SYSTEM, opened_by=OpenedBy.SYSTEM).pk for each in due]
+    over = set(Departure.objects.over().filter(~Exists(asked)).values_list("pk", flat=True))
+    spared = holding.spared(over)
+    # Its code opens meanwhile what there is.
+    actions.keep_codes(spared)
+    due = sorted(over - spared)[:BATCH]
+    return [actions.end_account(subject_id=pk, by=SYSTEM, opened_by=OpenedBy.SYSTEM).pk for pk in due]
 
 
 def _forget_codes() -> None:

@@ -9,13 +9,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from consent import gate
 from consent.values import CATEGORIES, Scope, milliseconds
 from portal.events import expiring, keeping
 from portal.events.expiring import Due, Over
 from portal.events.keeping import Pair, Periods
 from portal.people.models import Employee
-from portal.rights.holding import WITHHELD
+from portal.rights import holding
 from portal.rights.holds.models import Hold
 
 Done = dict[Pair, date]
@@ -77,9 +76,7 @@ def make(employee: Employee, periods: Periods, done: Done) -> Plan:
 def what_stays(subject_id: UUID) -> tuple[Scope, ...]:
     """Return what may not be deleted now: what a legal hold keeps, and what the person had restricted (Art. 18)."""
     holds = [each.wanted for each in Hold.objects.for_subject(subject_id).standing()]
-    state = gate.read(subject_id)
-    standing = [each for each in state.restrictions if each.stands] if state else []
-    return (*holds, *(each.scope for each in standing if not each.key.startswith(WITHHELD)))
+    return (*holds, *(each.scope for each in holding.only_stored(subject_id)))
 
 
 def cutoffs(periods: Periods, today: date) -> Done:
