@@ -140,7 +140,7 @@ def _turn(rows: Sequence[Gate], decisions: Sequence[Decision], purpose: Purpose,
         }
         for row, decision, before in zip(rows, decisions, standing, strict=True):
             row.grants[purpose.key] = _grant(permitted, decision, before, kept)
-    writing.save_grants(rows)
+    writing.save_grants(rows, purpose.key)
 
 
 def _not_widened(notice: NoticeVersion, standing: Sequence[dict[str, Any] | None]) -> set[str]:
@@ -176,5 +176,5 @@ def _withdraw_while_closed(rows: Sequence[Gate], decisions: Sequence[Decision], 
         opened = leaf.Opened(decision.record, leaf.new_salt())
         facts = {"subject_id": str(decision.subject_id), "class": "decision", "opening": opened.to_bytes().decode()}
         journal.append("withdrawal", facts)
-    writing.save_grants(rows)
+    writing.save_grants(rows, purpose_key)
     return [Recorded(decision, None) for decision in decisions]

@@ -32,7 +32,7 @@ SELECT subject_id, idx, %s, %s, %s, %s, %s, %s
 FROM json_to_recordset(%s) AS d (subject_id uuid, idx bigint) RETURNING leaf_idx, id
 """
 SAVE_GRANTS = """
-UPDATE consent_gate g SET version = g.version + 1, grants = answered.value::jsonb
+UPDATE consent_gate g SET version = g.version + 1, grants = g.grants - %s || answered.value::jsonb
 FROM json_each(%s) AS answered WHERE g.subject_id = answered.key::uuid
 """
 Leaf = tuple[int, bytes, bytes]  # index, entry, hash
@@ -63,11 +63,11 @@ def decide(decisions: Sequence[Decision]) -> None:
         each.pk = made[each.leaf_idx]
 
 
-def save_grants(rows: Sequence[Gate]) -> None:
-    """Write the grants of rows that are locked."""
-    grants = json.dumps({str(row.pk): row.grants for row in rows})
+def save_grants(rows: Sequence[Gate], purpose_key: str) -> None:
+    """Write what rows that are locked have of a purpose: the grant, or that there is none; the others stand."""
+    mine = {str(row.pk): {key: each for key, each in row.grants.items() if key == purpose_key} for row in rows}
     with connections[router.db_for_write(Gate)].cursor() as cursor:
-        cursor.execute(SAVE_GRANTS, [grants])
+        cursor.execute(SAVE_GRANTS, [purpose_key, json.dumps(mine)])
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
