@@ -159,6 +159,7 @@ def get_permissions(request: HttpRequest, source: str, subject: str = "", app: s
     """Say what may be sent of a person now, and why not the rest; with `app`, what of that one."""
     token: Token = request.auth  # type: ignore[attr-defined]
     known, named, employee = _look(token, source, subject)
+    limits.check("calls", f"{_writer(token)}/{employee.pk}", settings.API_CALLS_PER_MINUTE)
     state = known.state()
     if state is not None and state.closed:
         raise Problem(503, "site.closed", "Nothing is accepted while the ledger is being checked.")

@@ -92,3 +92,14 @@ def test_what_is_missing_unknown_or_not_bound_is_refused(ask, agent, token):
 def test_a_closed_site_permits_nothing(ask, token):
     LedgerState.objects.update(closed_reason="tampered")
     assert ask(token).status_code == 503
+
+
+def test_who_asks_about_one_person_too_often_is_told_when_to_come_again(ask, ada, ben, settings):
+    settings.API_CALLS_PER_MINUTE = 3
+    make_permitted(ada, ["pointer_movement"])
+    token = make_token("events.write", ["agent"])
+    assert [ask(token).status_code for _ in range(4)] == [200, 200, 200, 429]
+    answer = ask(token, subject=str(ada.pk))
+    assert (answer.status_code, answer.json()["type"]) == (429, "urn:daylight:problem:calls.rate")
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert ask(token, subject=ben.employee_number).status_code == 200
