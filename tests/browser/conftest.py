@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.pages.conftest import BACKEND
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+LONGEST_ANSWER = 5.0
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -23,6 +26,16 @@ def browser_type_launch_args():
         missing = "no Chromium: install one, or name it in CHROMIUM"
         (pytest.fail if os.environ.get("DAYLIGHT_NO_SKIPS") else pytest.skip)(missing)
     return {"executable_path": CHROMIUM, "args": FLAGS}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Let the server end what a closed page had still asked: in the next test it would meet other files and tables."""
+    yield
+    deadline = time.monotonic() + LONGEST_ANSWER
+    for each in threading.enumerate():
+        if "process_request_thread" in each.name:
+            each.join(max(0, deadline - time.monotonic()))
 
 
 @pytest.fixture
