@@ -21,12 +21,13 @@ from tests.rights.conftest import ask
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "keys"])]
 SHOTS = os.environ.get("DAYLIGHT_SHOTS")
+REQUESTS = ("asked", "late", "answered", "held")
 LOOKS = [(1280, "light"), (360, "dark"), (360, "light"), (1280, "dark")]
 
 
 @pytest.fixture
 def cases(hana, lea):
-    """Uma has a request with a question, one that is late, a deletion that waits, and a hold; all may be opened."""
+    """Uma has a request with a question, one that is late, one answered late, a deletion that waits, and a hold."""
     uma = make_employee("Uma Underhill", jurisdiction="US-CA", time_zone="America/Los_Angeles")
     hold = holds.place(
         subject_id=uma.pk,
@@ -43,18 +44,27 @@ def cases(hana, lea):
     handling.extend(request=asked, by=actor_for(hana), reason="complexity")
     late = ask(uma, Kind.COMPLAINT)
     SubjectRequest.objects.filter(pk=late.pk).update(due=timezone.localdate() - timedelta(days=3))
+    answered = ask(uma, Kind.COMPLAINT)
+    handling.approve(request=answered, by=actor_for(hana))
+    SubjectRequest.objects.filter(pk=answered.pk).update(due=timezone.localdate() - timedelta(days=2))
     held = ask(uma, Kind.ERASURE)
     handling.approve(request=held, by=actor_for(hana))
-    return {"uma": uma, "hana": hana, "lea": lea, "hold": hold, "asked": asked, "late": late, "held": held}
+    found = {"asked": asked, "late": late, "answered": answered, "held": held}
+    return {"uma": uma, "hana": hana, "lea": lea, "hold": hold} | found
 
 
 def pages(cases):
     return {
-        "uma": ["/", "/requests/holds/", *(f"/requests/{cases[each].pk}/" for each in ("asked", "late", "held"))],
+        "uma": [
+            "/",
+            "/requests/holds/",
+            *(f"/requests/{cases[each].pk}/" for each in ("asked", "late", "answered", "held")),
+        ],
         "lea": [
+            "/queue/",
             "/holds/",
             f"/holds/{cases['hold'].pk}/",
-            *(f"/queue/{cases[each].pk}/" for each in ("asked", "held")),
+            *(f"/queue/{cases[each].pk}/" for each in ("asked", "answered", "held")),
         ],
     }
 

@@ -8,9 +8,11 @@ import re
 import pytest
 from django.core import mail
 
+from consent.values import Scope
 from portal.people import actions as people
 from portal.rights.leaving import actions, delivery, schedule
 from portal.rights.models import SubjectRequest
+from portal.rights.redress import restricting
 from portal.rights.values import Kind
 from tests.browser.walking import follow
 from tests.makers import SETTING_UP, make_employee
@@ -80,14 +82,31 @@ def test_with_a_code_somebody_who_left_reaches_what_is_theirs(hana, page, live_s
     assert fetched.value.suggested_filename in ("receipts.zip", "certificate.json")
 
 
+def test_with_a_code_one_reads_that_what_is_out_of_use_stays(page, live_server, recorded, look):  # noqa: F811
+    actions.choose_channel(subject_id=recorded.pk, way="email", where="ada@private.example", by=person(recorded))
+    restricting.ask(subject_id=recorded.pk, by=person(recorded), scope=Scope(), ground="legal_claims")
+    people.deactivate(employee=recorded, by=SETTING_UP)
+    schedule.sweep()
+    delivery.send_due()
+    page.goto(f"{live_server.url}/leavers/")
+    page.get_by_label("Your access code").fill(CODE.search(mail.outbox[-1].body).group())
+    follow(page.locator("form[data-action=enter] button"))
+    follow(page.locator("text=Go on"))
+    assert page.get_by_text("nothing is deleted by itself").count() == 1
+    look("mine-restricted")
+
+
 def test_human_resources_see_who_left_and_no_address(hana, page, live_server, sign_in, look):
     ada = make_employee("Ada Abel")
     actions.choose_channel(subject_id=ada.pk, way="email", where="ada@private.example", by=person(ada))
-    for each in (ada, make_employee("Bea Bauer")):
+    bea = make_employee("Bea Bauer")
+    restricting.ask(subject_id=bea.pk, by=person(bea), scope=Scope(), ground="legal_claims")
+    for each in (ada, bea):
         people.deactivate(employee=each, by=SETTING_UP)
     schedule.sweep()
     delivery.send_due()
     sign_in(hana)
     page.goto(f"{live_server.url}/queue/leavers/")
     assert "private.example" not in page.content()
+    assert page.get_by_text("nothing is deleted by itself").count() == 1
     look("leavers")
