@@ -28,6 +28,12 @@ def browser_type_launch_args():
     return {"executable_path": CHROMIUM, "args": FLAGS}
 
 
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    """Colours change at once: on their way from light to dark they are too close to each other for a moment."""
+    return {**browser_context_args, "reduced_motion": "reduce"}
+
+
 @pytest.fixture(autouse=True)
 def nothing_left():
     """Let the server end what a closed page had still asked: in the next test it would meet other files and tables."""

@@ -210,12 +210,16 @@ def test_what_is_too_much_to_keep_is_thrown_away_and_said(page, live_server, ada
         move(page, 520)
         badge(page, "offline")
         page.locator("summary").click()
-        page.get_by_text("Not sent and thrown away: 500 events.").wait_for()
+        said = page.get_by_text(re.compile(r"^Not sent and thrown away: \d+ events\.$"))
+        said.wait_for()
         page.context.set_offline(False)
         badge(page, "recording")
+        # Whole batches go, and how much is in one depends on how fast the pointer was.
+        gone = int(re.search(r"\d+", said.inner_text()).group())
+        assert 520 - 300 <= gone <= 520
         page.goto("about:blank")
         until(page, BatchReceipt.objects.exists)
-        assert stored(ada)[0]["seq"] == 500
+        assert stored(ada)[0]["seq"] == gone
 
 
 def test_a_page_of_an_origin_that_no_source_lists_gets_nothing(page, live_server, application, ada):

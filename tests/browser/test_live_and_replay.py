@@ -100,6 +100,7 @@ def clock(page):
 
 
 def test_a_replay_plays_and_scrubs_by_keyboard(page, live_server, complaints, sign_in, ada, recorded):
+    page.emulate_media(reduced_motion="no-preference")
     sign_in(ada)
     page.goto(f"{live_server.url}{recorded}/replay/")
     page.wait_for_selector("[data-ready='603']")

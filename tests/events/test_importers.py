@@ -51,6 +51,9 @@ def ada_agrees(ada):
     make_source("agent", "agent", CATEGORIES)
     make_purpose("train", covers={"old": CATEGORIES, "agent": CATEGORIES})
     consent_actions.give(subject_id=ada.pk, purpose_key="train", path="/choices/")
+    # What was recorded on a morning lies on one day there, whatever the hour of the test.
+    ada.time_zone = "Europe/Berlin"
+    ada.save(update_fields=["time_zone"])
     return ada
 
 
