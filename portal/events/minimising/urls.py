@@ -32,7 +32,7 @@ def cut(url: str, rules: Urls) -> str:
     if found is None and plain[:2].strip("/\\"):
         if rules.keep == "all":
             return plain
-        return (CUT if plain else "") if rules.keep == "host" else _path(plain, rules)
+        return (CUT if plain else "") if rules.keep == "host" else _without_host(plain, rules)
     scheme = found[0] if found else ""
     if found and found[1].lower() not in HOSTED:
         return scheme if found[1].lower() in NAMED else CUT
@@ -44,7 +44,15 @@ def cut(url: str, rules: Urls) -> str:
     if rules.keep == "all":
         return f"{scheme}{slashes}{host}{rest[end:]}"
     host = host if not rest[:end] or _HOST.fullmatch(host) else CUT
-    return f"{scheme}{slashes}{host}{_path(rest[end:], rules) if rules.keep != 'host' else ''}"
+    path = _path(rest[end:], rules) if rules.keep != "host" else ""
+    # What stood behind the last space may be gone.
+    return f"{scheme}{slashes}{host}{path}".rstrip(_ENDS)
+
+
+def _without_host(plain: str, rules: Urls) -> str:
+    """Cut what begins with neither scheme nor slashes; what is left of it may, and is cut as that."""
+    left = _path(plain, rules)
+    return left if left == plain else cut(left, rules)
 
 
 def _path(text: str, rules: Urls) -> str:
