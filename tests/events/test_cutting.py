@@ -234,6 +234,7 @@ RULES = st.builds(
 
 
 @given(text=TEXT, rules=RULES)
+@example(text="https:@\\ #x", rules=Redaction(Titles(False, None), {}, Urls("path", frozenset())))
 @example(text=";https://u:p@h.org/a@b.c?d#e", rules=Redaction(Titles(False, None), {}, Urls("path", frozenset())))
 @settings(max_examples=150, deadline=None)
 def test_once_cut_nothing_more_is_cut_and_no_text_grows(text, rules):
